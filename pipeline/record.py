@@ -1,0 +1,158 @@
+"""The run record: one JSON object that tells what happened to one query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from assay.pipeline.context import Cost, RunContext
+from assay.pipeline.words import (
+    Abstention,
+    Answer,
+    Hit,
+    Outcome,
+    Query,
+    QueryVariants,
+    Ranking,
+    Selection,
+    Verdicts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What happened to one query; ``to_json`` gives the fixed format.
+
+    Args:
+        query: the query as it was asked.
+        outcome: what came out; None if a node failed.
+        error: node, type and message of the failure, None if there was none.
+        stages: node name to what it put out, in the order of the plan.
+        cost: node name to its account.
+        seconds: wall time of the whole run.
+        pipeline: fingerprint of the pipeline.
+        certificate: id of the certificate in force, or None.
+        seed: the run's seed.
+    """
+
+    query: Query
+    outcome: Outcome | None
+    error: Mapping[str, str] | None
+    stages: Mapping[str, Mapping[str, Any]]
+    cost: Mapping[str, Cost] = field(default_factory=dict)
+    seconds: float = 0.0
+    pipeline: str = ""
+    certificate: str | None = None
+    seed: int = 0
+
+    @property
+    def kind(self) -> Literal["answered", "abstained", "failed"]:
+        """The record's ``outcome`` field."""
+        match self.outcome:
+            case Answer():
+                return "answered"
+            case Abstention():
+                return "abstained"
+            case None:
+                return "failed"
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values, one line of a run file."""
+        total = Cost()
+        for cost in self.cost.values():
+            total.add(cost)
+        total.seconds = self.seconds
+        record: dict[str, Any] = {
+            "query_id": self.query.id,
+            "text": self.query.text,
+            "outcome": self.kind,
+        }
+        match self.outcome:
+            case Answer() as answer:
+                record["answer"] = _answer(answer)
+            case Abstention() as abstention:
+                record["abstention"] = _abstention(abstention)
+            case None:
+                record["error"] = dict(self.error or {})
+        return record | {
+            "stages": {name: dict(stage) for name, stage in self.stages.items()},
+            "cost": total.to_json()
+            | {"by_node": {name: cost.to_json() for name, cost in self.cost.items()}},
+            "pipeline": self.pipeline,
+            "certificate": self.certificate,
+            "seed": self.seed,
+        }
+
+
+def stage(output: object, context: RunContext) -> dict[str, Any]:
+    """One node's entry under ``stages``: ids and scores, never passage text."""
+    entry: dict[str, Any] = {}
+    match output:
+        case Query():
+            entry["text"] = output.text
+        case QueryVariants():
+            entry["texts"] = [query.text for query in output.queries]
+        case Ranking():
+            entry["passages"] = [_hit(hit) for hit in output.hits]
+        case Selection():
+            entry["passages"] = [_hit(hit) for hit in output.kept]
+            entry["kept"] = list(output.ids)
+            entry["dropped"] = [
+                {"id": one.hit.passage.id, "reason": one.reason} for one in output.dropped
+            ]
+        case Verdicts():
+            entry["verdicts"] = [
+                {
+                    "id": verdict.passage_id,
+                    "flags": [
+                        {
+                            "name": flag.name,
+                            "score": flag.score,
+                            "p_value": flag.p_value,
+                            "reason": flag.reason,
+                        }
+                        for flag in verdict.flags
+                    ],
+                }
+                for verdict in output.verdicts
+            ]
+        case Answer():
+            entry["answer"] = _answer(output)
+        case Abstention():
+            entry["abstention"] = _abstention(output)
+    if context.notes:
+        entry["notes"] = dict(context.notes)
+    return entry
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {"id": hit.passage.id, "score": hit.score.value, "kind": hit.score.kind.value}
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "text": answer.text,
+        "citations": [
+            {"start": one.start, "end": one.end, "passage_ids": list(one.passage_ids)}
+            for one in answer.citations
+        ],
+        "confidence": None
+        if answer.confidence is None
+        else {"value": answer.confidence.value, "kind": answer.confidence.kind.value},
+        "source": answer.source,
+        "signals": dict(answer.signals),
+    }
+
+
+def _abstention(abstention: Abstention) -> dict[str, Any]:
+    score = abstention.score
+    return {
+        "stage": abstention.stage,
+        "reason": abstention.reason.value,
+        "detail": abstention.detail,
+        "score": None if score is None else {"value": score.value, "kind": score.kind.value},
+        "threshold": abstention.threshold,
+        "evidence": [passage.id for passage in abstention.evidence],
+        "next_step": abstention.next_step,
+    }

@@ -1,0 +1,320 @@
+"""The vocabulary: what travels along the edges of a pipeline.
+
+Every word is a frozen dataclass, equal by value. ``to_json`` and ``from_json``
+(``assay.pipeline.codec``) convert each of them both ways.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date as Day  # a field is called date
+from enum import StrEnum
+from typing import TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool
+
+
+class ScoreKind(StrEnum):
+    """What a score's value means; two kinds never meet one threshold."""
+
+    BM25 = "bm25"
+    """BM25 sum, from 0 up, comparable within one query only."""
+    COSINE = "cosine"
+    """Cosine of two embeddings, -1 to 1."""
+    LOGIT = "logit"
+    """A model's raw output for 'relevant', any real number."""
+    RRF = "rrf"
+    """Reciprocal rank fusion sum, from 0 up, comparable within one query only."""
+    LIKELIHOOD = "likelihood"
+    """Mean log-probability per token (natural log), at most 0."""
+    PROBABILITY = "probability"
+    """0 to 1, made only by a fitted calibrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A value with its kind.
+
+    Args:
+        value: finite; its range is given by ``kind``.
+        kind: what the value means.
+        source: what made it, for instance ``"retrieve.bm25@1"``.
+    """
+
+    value: float
+    kind: ScoreKind
+    source: str
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"a score must be finite; {self.source} gave {self.value}")
+        if self.kind is ScoreKind.PROBABILITY and not 0.0 <= self.value <= 1.0:
+            raise ValueError(f"a probability lies in [0, 1]; {self.source} gave {self.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who asks, or who may read.
+
+    Args:
+        tenant: exactly one tenant; there is no value that means all.
+        roles: on a query the roles held; on a passage the roles of which one is
+            needed (none means every role of the tenant).
+    """
+
+    tenant: str
+    roles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.tenant:
+            raise ValueError("a scope needs a tenant: there is no default that means all")
+
+    def admits(self, reader: Scope) -> bool:
+        """Whether a passage with this scope may be read by ``reader``."""
+        return self.tenant == reader.tenant and (
+            not self.roles or not set(self.roles).isdisjoint(reader.roles)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier exchange of a conversation."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question and everything that belongs to who asks it.
+
+    Args:
+        text: the question as it stands now; a rewrite changes it.
+        scope: who asks; required.
+        id: the caller's name for it, '' where there is none.
+        as_of: answer as of this day; None means now.
+        filters: passages must carry these metadata values.
+        language: BCP 47 tag, None where unknown.
+        history: earlier turns, oldest first.
+    """
+
+    text: str
+    scope: Scope
+    id: str = ""
+    as_of: Day | None = None
+    filters: Mapping[str, Scalar] = field(default_factory=dict)
+    language: str | None = None
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVariants:
+    """Several wordings of one question, the main one first; never empty."""
+
+    queries: tuple[Query, ...]
+
+    def __post_init__(self) -> None:
+        if not self.queries:
+            raise ValueError("QueryVariants needs at least one query")
+
+    @property
+    def main(self) -> Query:
+        """The wording that later stages rerank and answer."""
+        return self.queries[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document, as it is retrieved, verified and cited.
+
+    Args:
+        id: unique in its corpus.
+        document_id: the document that it was cut from.
+        text: the passage; never empty.
+        scope: who may read it.
+        title: heading path, '' where there is none.
+        position: 0-based place among its document's passages, so that neighbours
+            can be asked for.
+        start: offset in the document's raw text, in characters.
+        end: one past the last character in the raw text.
+        date: the document's date, None where unknown.
+        metadata: flat labels that filters compare with.
+    """
+
+    id: str
+    document_id: str
+    text: str
+    scope: Scope
+    title: str = ""
+    position: int = 0
+    start: int = 0
+    end: int = 0
+    date: Day | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """sha256 in hex of title and text: what was read, wherever it came from."""
+        return hashlib.sha256(f"{self.title}\0{self.text}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage with the score that placed it."""
+
+    passage: Passage
+    score: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Passages in order, best first.
+
+    Args:
+        query: the query that was ranked for.
+        hits: best first; each passage at most once.
+        source: the node or nodes that made it.
+    """
+
+    query: Query
+    hits: tuple[Hit, ...]
+    source: str
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Passage ids in order."""
+        return tuple(hit.passage.id for hit in self.hits)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A passage that a selector or verifier left out, with the reason."""
+
+    hit: Hit
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What goes on towards the generator, and what does not. May be empty."""
+
+    query: Query
+    kept: tuple[Hit, ...]
+    dropped: tuple[Dropped, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the kept passages, in order."""
+        return tuple(hit.passage.id for hit in self.kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One finding of a verifier about one passage.
+
+    Args:
+        name: the finding, for instance ``hidden_text``.
+        score: how strong, in the check's own unit, larger is worse.
+        reason: one sentence for the audit.
+        p_value: share of clean passages that look at least as bad, where the
+            check was calibrated; None where it was not.
+    """
+
+    name: str
+    score: float
+    reason: str
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Everything that one verifier says about one passage; no flags: nothing found."""
+
+    passage_id: str
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One verifier's verdicts on a whole set of passages."""
+
+    source: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A span of the answer's text and the passages that it rests on."""
+
+    start: int
+    end: int
+    passage_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that somebody can check.
+
+    Args:
+        text: the answer.
+        citations: spans of ``text`` with the passages that support them.
+        evidence: the cited passages, in the order of their numbers.
+        confidence: how sure; its kind says how to read it. None before any
+            confidence stage ran.
+        source: the node that wrote the text.
+        signals: named figures that the confidence was made from.
+        certificate: id of the certificate that it was given under, None where
+            the pipeline ran uncertified.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    evidence: tuple[Passage, ...]
+    confidence: Score | None = None
+    source: str = ""
+    signals: Mapping[str, float] = field(default_factory=dict)
+    certificate: str | None = None
+
+
+class AbstentionReason(StrEnum):
+    """Why no answer was given."""
+
+    NO_EVIDENCE = "no_evidence"
+    LOW_SELECTION = "low_selection"
+    POISON_SUSPECT = "poison_suspect"
+    CONFLICT = "conflict"
+    UNVERIFIED = "unverified"
+    LOW_CONFIDENCE = "low_confidence"
+    CERTIFICATE_VOID = "certificate_void"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """No answer, as an outcome: where, why, on what evidence, and what to do next.
+
+    Args:
+        stage: the node that abstained.
+        reason: one of a closed set.
+        detail: one sentence for the person who asked.
+        evidence: the nearest passages, best first; may be empty.
+        score: the score that missed its threshold, where there is one.
+        threshold: that threshold.
+        next_step: what the person can do.
+        certificate: id of the certificate in force, None where there is none.
+    """
+
+    stage: str
+    reason: AbstentionReason
+    detail: str
+    evidence: tuple[Passage, ...] = ()
+    score: Score | None = None
+    threshold: float | None = None
+    next_step: str = ""
+    certificate: str | None = None
+
+
+Outcome: TypeAlias = Answer | Abstention

@@ -1,0 +1,83 @@
+"""Join rankings by reciprocal rank fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from pydantic import Field, PositiveFloat
+
+from assay.corpora.fusion import reciprocal_rank_fusion
+from assay.pipeline.component import Config, Node, register
+from assay.pipeline.errors import UsageError, nearest
+from assay.pipeline.words import Ranking
+
+
+class RrfConfig(Config):
+    """Settings of ``fuse.rrf@1``."""
+
+    k: int = Field(60, ge=0, le=10_000, description="damping: larger lets low ranks count more")
+    weights: dict[str, PositiveFloat] | None = Field(
+        None, description="weight of each input, by its name; none weighs all alike"
+    )
+    depth: int | None = Field(
+        None, ge=1, le=100_000, description="length of the fused ranking; none for no limit"
+    )
+
+
+@register("fuse.rrf@1")
+class Rrf(Node):
+    """Fuse named rankings of one question; see ``reciprocal_rank_fusion``.
+
+    The result carries the query of the input whose name comes first in the alphabet.
+    Cost: no model calls.
+    """
+
+    Config = RrfConfig
+
+    def check_ports(self, names: Mapping[str, Collection[str]]) -> list[str]:
+        """What is wrong between the weights and the inputs that are wired.
+
+        Args:
+            names: port to the keys that feed it.
+
+        Returns:
+            One sentence a problem.
+        """
+        inputs = sorted(names.get("rankings", ()))
+        weights = self.config.weights
+        if weights is None:
+            return []
+        unknown = [
+            f"weight for '{name}', which is no input; {nearest(name, inputs)}"
+            for name in sorted(set(weights) - set(inputs))
+        ]
+        missing = [
+            f"no weight for the input '{name}'; weigh every input or none"
+            for name in inputs
+            if name not in weights
+        ]
+        return unknown + missing
+
+    def run(self, rankings: Mapping[str, Ranking]) -> Ranking:
+        """Fuse.
+
+        Raises:
+            UsageError: if there is no ranking, a weight is missing, or the rankings
+                were made for different readers.
+        """
+        if not rankings:
+            raise UsageError("fuse.rrf needs at least one ranking under 'rankings'")
+        problems = self.check_ports({"rankings": rankings})
+        if problems:
+            raise UsageError("; ".join(problems))
+        queries = [rankings[name].query for name in sorted(rankings)]
+        if any(query.scope != queries[0].scope for query in queries):
+            raise UsageError("the rankings were made for different readers; they cannot be joined")
+        return reciprocal_rank_fusion(
+            queries[0],
+            rankings,
+            k=self.config.k,
+            source=self.name,
+            weights=self.config.weights,
+            limit=self.config.depth,
+        )

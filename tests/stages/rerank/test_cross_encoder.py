@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from assay.models.protocols import CrossEncoder, Floats
+from assay.pipeline.component import Config
+from assay.pipeline.context import RunContext
+from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
+from assay.stages.rerank.cross_encoder import CrossEncoderConfig, CrossEncoderRerank
+
+QUERY = Query("q", Scope("local"))
+
+
+class LengthOfText(CrossEncoder):
+    """Longer is more relevant; keeps the pairs that it saw."""
+
+    def __init__(self) -> None:
+        super().__init__(Config())
+        self.pairs: list[tuple[str, str]] = []
+
+    def fingerprint(self) -> str:
+        return "length"
+
+    def score(self, pairs: Sequence[tuple[str, str]], context: RunContext) -> Floats:
+        self.pairs += pairs
+        return np.array([len(text) for _, text in pairs], dtype=np.float32)
+
+
+def ranking(*texts: str, title: str = "") -> Ranking:
+    hits = tuple(
+        Hit(
+            Passage(str(n), "d", text, QUERY.scope, title=title),
+            Score(9.0 - n, ScoreKind.BM25, "first"),
+        )
+        for n, text in enumerate(texts)
+    )
+    return Ranking(QUERY, hits, "first")
+
+
+def test_hits_are_sorted_by_logit_and_ties_keep_their_order() -> None:
+    node = CrossEncoderRerank(CrossEncoderConfig(), model=LengthOfText())
+    found = node.run(QUERY, ranking("aa", "b", "cc", "ddd"), RunContext())
+    assert found.ids == ("3", "0", "2", "1")
+    assert [hit.score.value for hit in found.hits] == [3.0, 2.0, 2.0, 1.0]
+    assert {(hit.score.kind, hit.score.source) for hit in found.hits} == {
+        (ScoreKind.LOGIT, "rerank.cross_encoder@1")
+    }
+
+
+def test_a_ranking_over_the_depth_is_cut_and_the_cut_is_noted() -> None:
+    model, context = LengthOfText(), RunContext()
+    node = CrossEncoderRerank(CrossEncoderConfig(depth=2), model=model)
+    assert node.run(QUERY, ranking("a", "bb", "cccc"), context).ids == ("1", "0")
+    assert context.notes == {"cut": 1}
+    assert len(model.pairs) == 2
+
+
+def test_the_model_reads_title_and_text() -> None:
+    model = LengthOfText()
+    node = CrossEncoderRerank(CrossEncoderConfig(), model=model)
+    node.run(QUERY, ranking("text", title="Head"), RunContext())
+    assert model.pairs == [("q", "Head\ntext")]
+
+
+def test_an_empty_ranking_stays_empty_without_a_call() -> None:
+    model = LengthOfText()
+    found = CrossEncoderRerank(CrossEncoderConfig(), model=model).run(
+        QUERY, ranking(), RunContext()
+    )
+    assert found.hits == ()
+    assert model.pairs == []

@@ -101,7 +101,7 @@ class Llm(Node):
         text = generation.text.strip()
         if generation.tokens_out >= self.config.max_tokens:
             text = whole_sentences(text)
-        if not text or _REFUSALS.match(text):
+        if not _MARKER.sub("", text).strip() or _REFUSALS.match(text):
             return Abstention(
                 stage="generate.llm",
                 reason=AbstentionReason.UNVERIFIED,
@@ -182,19 +182,15 @@ def cited(text: str, passages: list[Passage], *, source: str, signals: dict[str,
     lead = len(plain) - len(plain.lstrip())
     plain = plain.strip()
     if not spans:
-        spans = [(0, len(plain), (nearest_passage(plain, passages),))]
+        spans = [(0, lead + len(plain), (nearest_passage(plain, passages),))]
     citations = []
     order: list[int] = []
     for start, end, numbers_cited in spans:
-        first = max(0, start - lead)
-        piece = plain[first : end - lead]
-        first += len(piece) - len(piece.lstrip(" .,;"))
+        last = min(max(0, end - lead), len(plain))
+        piece = plain[max(0, start - lead) : last]
+        first = last - len(piece.lstrip(" .,;"))
         order += [one for one in numbers_cited if one not in order]
-        citations.append(
-            Citation(
-                first, min(end - lead, len(plain)), tuple(passages[one].id for one in numbers_cited)
-            )
-        )
+        citations.append(Citation(first, last, tuple(passages[one].id for one in numbers_cited)))
     return Answer(
         text=plain,
         citations=tuple(citations),

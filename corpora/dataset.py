@@ -57,6 +57,7 @@ class Dataset:
         qrels: query id to document id to grade; 0 is judged not relevant.
         spans: query id to its evidence spans; empty where the set has none.
         skipped: passage id to the reason why it is not among the documents.
+        info: what info.json says about the set; empty where there is none.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Dataset:
     qrels: Mapping[str, Mapping[str, int]]
     spans: Mapping[str, tuple[EvidenceSpan, ...]]
     skipped: Mapping[str, str] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     def sample(self, *, limit: int | None = None, seed: int = 0) -> Dataset:
         """The set with at most ``limit`` questions, drawn by seed, in file order.
@@ -118,7 +120,30 @@ def load(folder: Path, *, tenant: str = DEFAULT_TENANT) -> Dataset:
         qrels=_qrels(folder / "qrels.tsv", query_ids, known),
         spans=_spans(spans_file, query_ids, documents) if spans_file.exists() else {},
         skipped=skipped,
+        info=_info(folder / "info.json"),
     )
+
+
+def load_queries(path: Path) -> tuple[LabelledQuery, ...]:
+    """Read a file of questions, one JSON object a line with ``id`` and ``text``.
+
+    Raises:
+        UsageError: if the file is missing.
+        DataError: if a line breaks the format; the message names file and line.
+    """
+    return _queries(path)
+
+
+def _info(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}") from error
+    if not isinstance(info, dict):
+        raise DataError(f"{path} must hold one JSON object, found a {type(info).__name__}")
+    return info
 
 
 def _documents(path: Path, tenant: str) -> tuple[tuple[Document, ...], dict[str, str]]:

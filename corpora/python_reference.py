@@ -10,6 +10,7 @@ from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Scope
 
 MARKUP = "underlined"
+SOURCE = "python-reference"
 
 
 def load_python_reference(*, scope: Scope) -> list[Document]:
@@ -44,7 +45,7 @@ def load_python_reference(*, scope: Scope) -> list[Document]:
                 text=text,
                 scope=scope,
                 title=found[0].title if found else topic,
-                metadata={"topic": topic},
+                metadata={"topic": topic, "source": SOURCE},
                 markup=MARKUP,
             )
         )

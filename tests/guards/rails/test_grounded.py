@@ -42,6 +42,12 @@ def test_a_draft_with_words_or_numbers_of_its_own_gives_way_to_the_quote(text: s
     assert answer.source == "q"
 
 
+def test_a_draft_that_only_repeats_the_question_gives_way_to_the_quote() -> None:
+    answer = choose(drafted("What a tuple is."))
+    assert isinstance(answer, Answer)
+    assert answer.source == "q"
+
+
 def test_a_negation_that_no_passage_holds_does_not_pass() -> None:
     clean = passage("b", "A tuple is an immutable sequence.")
     draft = Answer("A tuple is not immutable.", (Citation(0, 5, ("b",)),), (clean,), source="d")

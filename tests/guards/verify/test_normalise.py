@@ -50,7 +50,11 @@ def test_text_that_needs_its_joiners_comes_back_byte_for_byte(text: str) -> None
     assert not found.counts
 
 
-@given(st.text(st.characters(categories=["L", "N", "Zs"], exclude_characters="\u115f\u1160\u3164\uffa0")))
+@given(
+    st.text(
+        st.characters(categories=["L", "N", "Zs"], exclude_characters="\u115f\u1160\u3164\uffa0")
+    )
+)
 def test_text_without_carriers_is_unchanged(text: str) -> None:
     found = normalise(text)
     assert (found.text, found.counts) == (text, {})

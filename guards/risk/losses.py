@@ -1,0 +1,188 @@
+"""What can go wrong with a question, and how often it did at given thresholds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never, get_args
+
+from assay.guards.risk.binomial import p_value
+from assay.guards.risk.folds import Stratum
+from assay.pipeline.errors import DataError, UsageError, nearest
+
+RiskName = Literal["hallucination", "false_answer", "poison_admitted", "wrongful_abstention"]
+RISK_NAMES: tuple[RiskName, ...] = get_args(RiskName)
+
+Thresholds = Mapping[str, float | None]
+"""Threshold name to value; None leaves that gate open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A risk and the level that it must stay under.
+
+    * ``hallucination``: of the answers given, over all strata in the mixture in
+      which they stand in the fold, the share that is wrong. Every answer to an
+      unanswerable question is wrong.
+    * ``false_answer``: of the unanswerable questions, the share that is answered.
+    * ``poison_admitted``: of the poisoned questions, the share that is answered
+      with a planted passage in the generator's context.
+    * ``wrongful_abstention``: of the answerable questions that the pipeline
+      answers rightly with open gates, the share on which it abstains.
+
+    Args:
+        name: which of them.
+        alpha: the level, in (0, 1).
+    """
+
+    name: RiskName
+    alpha: float
+
+    def __post_init__(self) -> None:
+        if self.name not in RISK_NAMES:
+            raise UsageError(f"unknown risk '{self.name}'; {nearest(self.name, RISK_NAMES)}")
+        if not 0.0 < self.alpha < 1.0:
+            raise UsageError(f"alpha of '{self.name}' must lie in (0, 1), found {self.alpha}")
+
+    @property
+    def stratum(self) -> Stratum | None:
+        """The stratum that the risk is about; None for all together."""
+        match self.name:
+            case "hallucination":
+                return None
+            case "false_answer":
+                return "unanswerable"
+            case "poison_admitted":
+                return "poisoned"
+            case "wrongful_abstention":
+                return "answerable"
+            case _:
+                assert_never(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a pipeline did with one labelled question, under known thresholds.
+
+    Args:
+        id: the question's.
+        stratum: the question's.
+        cluster: the question's.
+        answered: whether an answer came out under those thresholds.
+        right: whether that answer is right; None where there is none to judge.
+            Without meaning for unanswerable questions.
+        scores: threshold name to the score that its gate compared; None if the
+            gate was never reached. NaN is kept as None: it passes no gate.
+        poison_in_context: whether a planted passage was in the context.
+    """
+
+    id: str
+    stratum: Stratum
+    cluster: str
+    answered: bool
+    right: bool | None
+    scores: Thresholds
+    poison_in_context: bool = False
+
+    def __post_init__(self) -> None:
+        scores = {
+            name: None if score is None or math.isnan(score) else float(score)
+            for name, score in self.scores.items()
+        }
+        infinite = [name for name, score in scores.items() if score in (math.inf, -math.inf)]
+        if infinite:
+            raise DataError(
+                f"question '{self.id}': the score of threshold '{infinite[0]}' is infinite;"
+                " a gate must compare finite scores"
+            )
+        if self.answered and self.right is None and self.stratum != "unanswerable":
+            raise DataError(
+                f"question '{self.id}' was answered and nobody judged the answer:"
+                " every answer of a labelled question needs 'right'"
+            )
+        object.__setattr__(self, "scores", scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Losses of one risk.
+
+    Args:
+        k: how often it happened.
+        n: how often it could have.
+    """
+
+    k: int
+    n: int
+
+
+def passes(score: float | None, threshold: float | None) -> bool:
+    """``score >= threshold``, the one comparison; open gates pass all, no score passes none.
+
+    >>> passes(0.0, 0.0), passes(float("nan"), 0.0), passes(None, None)
+    (True, False, True)
+    """
+    if threshold is None:
+        return True
+    return score is not None and score >= threshold
+
+
+def answers(observation: Observation, thresholds: Thresholds) -> bool:
+    """Whether the question is answered at thresholds no looser than it was observed with."""
+    return observation.answered and all(
+        passes(observation.scores.get(name), value) for name, value in thresholds.items()
+    )
+
+
+def wrong(observation: Observation) -> bool:
+    """Whether the answer, if it is given, counts as wrong."""
+    return observation.stratum == "unanswerable" or not observation.right
+
+
+def count(risk: Risk, observations: Sequence[Observation], thresholds: Thresholds) -> Count:
+    """Losses of a risk at given thresholds.
+
+    ``wrongful_abstention`` needs observations made with open gates; the others
+    need gates no stricter than ``thresholds``.
+    """
+    match risk.name:
+        case "hallucination":
+            given = [one for one in observations if answers(one, thresholds)]
+            return Count(sum(wrong(one) for one in given), len(given))
+        case "false_answer":
+            asked = [one for one in observations if one.stratum == "unanswerable"]
+            return Count(sum(answers(one, thresholds) for one in asked), len(asked))
+        case "poison_admitted":
+            asked = [one for one in observations if one.stratum == "poisoned"]
+            taken = [one for one in asked if one.poison_in_context and answers(one, thresholds)]
+            return Count(len(taken), len(asked))
+        case "wrongful_abstention":
+            able = [
+                one
+                for one in observations
+                if one.stratum == "answerable" and one.answered and one.right
+            ]
+            return Count(sum(not answers(one, thresholds) for one in able), len(able))
+        case _:
+            assert_never(risk.name)
+
+
+def max_p_value(risks: Sequence[Risk], counts: Sequence[Count]) -> float:
+    """p-value of "some risk exceeds its level": the largest of the risks' own.
+
+    An intersection-union test: no correction over risks is needed.
+    """
+    return max(p_value(one.k, one.n, risk.alpha) for risk, one in zip(risks, counts, strict=True))
+
+
+def right_rate(observations: Sequence[Observation], thresholds: Thresholds) -> Count:
+    """Utility: right answers, out of the answerable questions."""
+    asked = [one for one in observations if one.stratum == "answerable"]
+    given = [one for one in asked if answers(one, thresholds)]
+    return Count(sum(not wrong(one) for one in given), len(asked))
+
+
+def coverage(observations: Sequence[Observation], thresholds: Thresholds) -> Count:
+    """Answers given, out of all questions."""
+    return Count(sum(answers(one, thresholds) for one in observations), len(observations))

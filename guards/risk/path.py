@@ -1,0 +1,213 @@
+"""The path of thresholds: chosen on the tune fold, frozen, walked on the certify fold."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay.guards.risk.binomial import p_value
+from assay.guards.risk.fixed_sequence import fixed_sequence
+from assay.guards.risk.losses import (
+    Count,
+    Observation,
+    Risk,
+    Thresholds,
+    count,
+    max_p_value,
+    right_rate,
+)
+from assay.pipeline.canonical import canonical_json
+from assay.pipeline.errors import DataError, UsageError
+
+CAP = 16
+"""Most points on a path."""
+
+HOPELESS = 0.5
+"""Points with a larger p-value on tune are left out: their risk is about at its level or above."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathPoint:
+    """Thresholds and what they did on the tune fold.
+
+    Args:
+        thresholds: threshold name to value.
+        p_value: largest p-value over the risks.
+        utility: right answers per answerable question.
+    """
+
+    thresholds: Mapping[str, float]
+    p_value: float
+    utility: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A point of the path on the certify fold.
+
+    Args:
+        thresholds: threshold name to value.
+        counts: losses of each risk, in the order of the risks.
+        p_value: largest p-value over the risks.
+    """
+
+    thresholds: Mapping[str, float]
+    counts: tuple[Count, ...]
+    p_value: float
+
+    def p_values(self, risks: Sequence[Risk]) -> tuple[float, ...]:
+        """Each risk's own p-value."""
+        pairs = zip(risks, self.counts, strict=True)
+        return tuple(p_value(one.k, one.n, risk.alpha) for risk, one in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A walked path: ``rejected`` points are certified, jointly."""
+
+    steps: tuple[Step, ...]
+    rejected: int
+
+    @property
+    def chosen(self) -> Step | None:
+        """The last certified point, the most useful one; None if there is none."""
+        return self.steps[self.rejected - 1] if self.rejected else None
+
+
+def grid(
+    observations: Sequence[Observation], names: Sequence[str], size: int
+) -> tuple[dict[str, float], ...]:
+    """Every combination of quantiles of the scores on the tune fold.
+
+    A grid value is a score that occurred, so that a gate admits its whole group
+    of ties and never cuts inside one.
+
+    Args:
+        observations: of the tune fold, made with open gates.
+        names: the thresholds.
+        size: quantiles per threshold, at least 1; the lowest score is one.
+
+    Raises:
+        UsageError: if a gate saw no score at all.
+    """
+    values: list[list[float]] = []
+    for name in names:
+        scores = [one.scores.get(name) for one in observations]
+        known = sorted(score for score in scores if score is not None)
+        if not known:
+            raise UsageError(
+                f"no question of the tune fold has a score for threshold '{name}': its gate was"
+                " never reached, or it notes no 'score' in the run record"
+            )
+        values.append(sorted({known[i * len(known) // size] for i in range(size)}))
+    return tuple(
+        dict(zip(names, combination, strict=True)) for combination in itertools.product(*values)
+    )
+
+
+def measure(
+    observations: Sequence[Observation],
+    candidates: Iterable[Mapping[str, float]],
+    risks: Sequence[Risk],
+) -> list[PathPoint]:
+    """p-value and utility of each candidate on the tune fold."""
+    points = []
+    for thresholds in candidates:
+        counts = [count(risk, observations, thresholds) for risk in risks]
+        right = right_rate(observations, thresholds)
+        utility = right.k / right.n if right.n else 0.0
+        points.append(PathPoint(thresholds, max_p_value(risks, counts), utility))
+    return points
+
+
+def pareto_path(points: Iterable[PathPoint], *, cap: int = CAP) -> tuple[PathPoint, ...]:
+    """From the safest point to the most useful, each more useful than all before.
+
+    Source: Laufer-Goldshtein and others, Efficiently Controlling Multiple Risks
+    with Pareto Testing (2022). Ties go to the stricter thresholds. A longer path
+    is thinned evenly; its two ends stay.
+
+    Args:
+        points: candidates, measured on the tune fold.
+        cap: most points that are kept, at least 2.
+    """
+
+    def order(point: PathPoint) -> tuple[float, float, list[tuple[str, float]]]:
+        strictness = sorted((name, -value) for name, value in point.thresholds.items())
+        p = math.inf if math.isnan(point.p_value) else point.p_value
+        return p, -point.utility, strictness
+
+    path: list[PathPoint] = []
+    for point in sorted(points, key=order):
+        if not path or point.utility > path[-1].utility:
+            path.append(point)
+    if len(path) <= cap:
+        return tuple(path)
+    return tuple(path[i * (len(path) - 1) // (cap - 1)] for i in range(cap))
+
+
+def walk(
+    points: Iterable[Mapping[str, float]],
+    observations: Sequence[Observation],
+    risks: Sequence[Risk],
+    delta: float,
+) -> Walk:
+    """Fixed-sequence test along a frozen path; nothing is counted beyond the first failure.
+
+    Args:
+        points: thresholds, in the frozen order.
+        observations: of the certify fold, independent of how ``points`` were chosen.
+        risks: all must hold at once.
+        delta: family-wise error rate.
+    """
+    steps: list[Step] = []
+
+    def p_values() -> Iterator[float]:
+        for thresholds in points:
+            counts = tuple(count(risk, observations, thresholds) for risk in risks)
+            steps.append(Step(thresholds, counts, max_p_value(risks, counts)))
+            yield steps[-1].p_value
+
+    result = fixed_sequence(p_values(), delta)
+    return Walk(tuple(steps), result.rejected)
+
+
+def loosest(points: Sequence[Mapping[str, float]]) -> Thresholds:
+    """The lowest value of each threshold along the path."""
+    return {name: min(point[name] for point in points) for name in points[0]}
+
+
+def frozen_path(points: Sequence[PathPoint], settings: Mapping[str, Any]) -> bytes:
+    """The path file: canonical JSON, thresholds as hexadecimal floats."""
+    body = {
+        "schema": "assay-path/1",
+        "settings": dict(settings),
+        "points": [
+            {
+                "thresholds": {name: value.hex() for name, value in point.thresholds.items()},
+                "tune": {"p": point.p_value, "utility": point.utility},
+            }
+            for point in points
+        ],
+    }
+    return canonical_json(body) + b"\n"
+
+
+def thawed_path(data: bytes) -> tuple[dict[str, float], ...]:
+    """The thresholds in a path file.
+
+    Raises:
+        DataError: if it is no path file.
+    """
+    try:
+        body = json.loads(data)
+        return tuple(
+            {name: float.fromhex(value) for name, value in point["thresholds"].items()}
+            for point in body["points"]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"this is no path file: {error}") from error

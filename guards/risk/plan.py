@@ -1,0 +1,161 @@
+"""Are there enough questions, and if nothing could be certified, why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assay.guards.risk.binomial import (
+    LARGEST_SAMPLE,
+    clopper_pearson_lower,
+    n_min,
+    p_value,
+    sample_size,
+)
+from assay.guards.risk.folds import CalibrationItem
+from assay.guards.risk.losses import Observation, Risk, Thresholds, count
+from assay.guards.risk.schema import Diagnosis
+
+POWER = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """Whether one risk can be certified at all.
+
+    Args:
+        risk: what is to be certified.
+        n: certify questions that it can be measured on, one per cluster.
+        needed: the least number, reached only if no loss occurs.
+    """
+
+    risk: Risk
+    n: int
+    needed: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether a certificate is possible."""
+        return self.n >= self.needed
+
+    def __str__(self) -> str:
+        kind = self.risk.stratum or "any"
+        return (
+            f"{self.risk.name} <= {self.risk.alpha:g}: {self.n} certify questions ({kind} stratum),"
+            f" at least {self.needed} needed: {'enough' if self.enough else 'too few'}"
+        )
+
+
+def plan(
+    tested: Sequence[CalibrationItem], risks: Sequence[Risk], delta: float
+) -> tuple[PlanRow, ...]:
+    """Compare numbers of questions with the least that each risk needs.
+
+    Args:
+        tested: certify questions, one per cluster.
+        risks: what is to be certified.
+        delta: size of the test that is to be made.
+    """
+    return tuple(
+        PlanRow(
+            risk=risk,
+            n=sum(risk.stratum in (None, one.stratum) for one in tested),
+            needed=n_min(risk.alpha, delta),
+        )
+        for risk in risks
+    )
+
+
+def too_few(rows: Sequence[PlanRow]) -> Diagnosis | None:
+    """The diagnosis when some risk has too few questions, before anything is run."""
+    short = [row for row in rows if not row.enough]
+    if not short:
+        return None
+    worst = max(short, key=lambda row: row.needed - row.n)
+    return Diagnosis(
+        binding=worst.risk.name,
+        k=0,
+        n=0,
+        n_needed=worst.needed,
+        abstention_floor=0.0,
+        text="Too few certify questions, even if nothing goes wrong: "
+        + "; ".join(str(row) for row in short)
+        + ". Label more questions, or ask for a higher alpha or delta.",
+    )
+
+
+def diagnose(
+    tune: Sequence[Observation],
+    risks: Sequence[Risk],
+    *,
+    safest: Thresholds,
+    thresholds: Sequence[str],
+    delta: float,
+    tested: bool,
+) -> Diagnosis:
+    """Why nothing was certified; looks at the tune fold only.
+
+    Anything about the certify fold would let the next pipeline be fitted to it.
+
+    Args:
+        tune: observations of the tune fold, made with open gates.
+        risks: what was to be certified.
+        safest: the safest thresholds on tune.
+        thresholds: names of all thresholds.
+        delta: size of the next test.
+        tested: whether the certify fold was looked at.
+    """
+    counts = [count(risk, tune, safest) for risk in risks]
+    ranked = sorted(
+        zip(risks, counts, strict=True), key=lambda one: -p_value(one[1].k, one[1].n, one[0].alpha)
+    )
+    risk, binding = ranked[0]
+    rate = binding.k / binding.n if binding.n else 1.0
+    needed = sample_size(rate, risk.alpha, delta, power=POWER)
+    if needed is not None:
+        remedy = (
+            f"About {needed} certify questions that count for it would certify it with"
+            f" probability {POWER:g} if that rate is the true one."
+        )
+    elif rate < risk.alpha:
+        remedy = (
+            f"That is so close to the level that more than {LARGEST_SAMPLE} certify questions"
+            " would be needed: improve the pipeline or raise alpha."
+        )
+    else:
+        remedy = (
+            "At that rate no number of questions is enough: the scores do not tell right from"
+            " wrong well enough, so improve the pipeline or raise alpha."
+        )
+    floor = _abstention_floor(tune, risks, thresholds, delta)
+    parts = [
+        f"At the safest thresholds tried, {risk.name} is {binding.k} of {binding.n} on the tune"
+        f" fold, where at most {risk.alpha:g} is allowed.",
+        remedy,
+    ]
+    if floor > 0:
+        parts.append(
+            f"Any rule that only abstains must do so on at least {floor:.0%} of these questions."
+        )
+    if not tested:
+        parts.append("The certify fold was not looked at, so this cost no attempt.")
+    return Diagnosis(
+        binding=risk.name,
+        k=binding.k,
+        n=binding.n,
+        n_needed=needed,
+        abstention_floor=floor,
+        text=" ".join(parts),
+    )
+
+
+def _abstention_floor(
+    tune: Sequence[Observation], risks: Sequence[Risk], thresholds: Sequence[str], delta: float
+) -> float:
+    """(mu - alpha) / (1 - alpha) with mu a lower bound on the share of wrong answers."""
+    for risk in risks:
+        if risk.name == "hallucination":
+            opened = count(risk, tune, dict.fromkeys(thresholds))
+            mu = clopper_pearson_lower(opened.k, opened.n, delta)
+            return max(0.0, (mu - risk.alpha) / (1 - risk.alpha))
+    return 0.0

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.guards.risk.folds import Stratum
+from assay.guards.risk.losses import (
+    RISK_NAMES,
+    Count,
+    Observation,
+    Risk,
+    RiskName,
+    answers,
+    count,
+    coverage,
+    max_p_value,
+    passes,
+    right_rate,
+)
+from assay.pipeline.errors import DataError, UsageError
+
+
+def seen(
+    name: str,
+    stratum: Stratum = "answerable",
+    *,
+    right: bool | None = True,
+    score: float | None = 0.5,
+    answered: bool = True,
+    poison: bool = False,
+) -> Observation:
+    return Observation(name, stratum, name, answered, right, {"gate": score}, poison)
+
+
+MIXTURE = (
+    seen("a", right=True, score=0.9),
+    seen("b", right=False, score=0.6),
+    seen("c", right=True, score=0.3),
+    seen("d", right=None, score=None, answered=False),
+    seen("u", "unanswerable", right=True, score=0.7),
+    seen("v", "unanswerable", right=None, score=0.2),
+    seen("p", "poisoned", right=False, score=0.8, poison=True),
+    seen("r", "poisoned", right=True, score=0.8),
+    seen("s", "poisoned", right=False, score=0.1, poison=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "threshold", "expected"),
+    [
+        ("hallucination", None, Count(5, 8)),
+        ("hallucination", 0.6, Count(3, 5)),
+        ("hallucination", 0.95, Count(0, 0)),
+        ("false_answer", None, Count(2, 2)),
+        ("false_answer", 0.6, Count(1, 2)),
+        ("poison_admitted", None, Count(2, 3)),
+        ("poison_admitted", 0.6, Count(1, 3)),
+        ("wrongful_abstention", None, Count(0, 2)),
+        ("wrongful_abstention", 0.6, Count(1, 2)),
+    ],
+)
+def test_losses_are_counted_over_the_stratum_they_are_about(
+    name: RiskName, threshold: float | None, expected: Count
+) -> None:
+    assert count(Risk(name, 0.1), MIXTURE, {"gate": threshold}) == expected
+
+
+def test_utility_and_coverage_are_counted() -> None:
+    assert right_rate(MIXTURE, {"gate": 0.6}) == Count(1, 4)
+    assert right_rate(MIXTURE, {"gate": None}) == Count(2, 4)
+    assert coverage(MIXTURE, {"gate": 0.6}) == Count(5, 9)
+
+
+def test_a_score_at_the_threshold_passes_and_zero_is_a_threshold() -> None:
+    assert passes(0.25, 0.25)
+    assert passes(0.0, 0.0)
+    assert not passes(-1e-300, 0.0)
+    assert not answers(seen("a", score=-0.5), {"gate": 0.0})
+    assert answers(seen("a", score=-0.5), {"gate": None})
+
+
+def test_no_score_and_nan_pass_no_gate() -> None:
+    assert not passes(None, -math.inf)
+    assert not passes(math.nan, -1e308)
+    nan = seen("a", score=math.nan)
+    assert nan.scores == {"gate": None}
+    assert not answers(nan, {"gate": -1e308})
+    assert not answers(nan, {"other": 0.0})
+
+
+def test_an_unanswered_question_stays_unanswered_whatever_its_score() -> None:
+    assert not answers(seen("a", score=5.0, answered=False, right=None), {"gate": None})
+
+
+def test_infinite_scores_and_unjudged_answers_are_refused() -> None:
+    with pytest.raises(DataError, match="'gate' is infinite"):
+        seen("a", score=math.inf)
+    with pytest.raises(DataError, match="nobody judged"):
+        seen("a", right=None)
+
+
+def test_a_risk_needs_a_known_name_and_a_level_between_0_and_1() -> None:
+    with pytest.raises(UsageError, match="did you mean 'hallucination'"):
+        Risk("halucination", 0.1)  # type: ignore[arg-type]
+    for alpha in (0.0, 1.0, math.nan):
+        with pytest.raises(UsageError):
+            Risk("hallucination", alpha)
+
+
+def test_the_largest_p_value_of_several_risks_counts() -> None:
+    pair = (Risk("poison_admitted", 0.05), Risk("false_answer", 0.10))
+    joint = max_p_value(pair, (Count(2, 120), Count(5, 140)))
+    assert joint == pytest.approx(0.057505, abs=1e-6)
+    assert max_p_value(pair, (Count(0, 0), Count(0, 500))) == 1.0
+
+
+@given(st.permutations(MIXTURE), st.sampled_from(RISK_NAMES), st.floats(0, 1))
+def test_order_and_questions_that_are_never_answered_change_no_conditional_count(
+    order: list[Observation], name: RiskName, threshold: float
+) -> None:
+    risk, gates = Risk(name, 0.1), {"gate": threshold}
+    assert count(risk, order, gates) == count(risk, MIXTURE, gates)
+    if name == "hallucination":
+        more = [*order, seen("x", right=None, score=None, answered=False)]
+        assert count(risk, more, gates) == count(risk, MIXTURE, gates)

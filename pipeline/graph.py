@@ -24,7 +24,7 @@ from assay.pipeline.record import RunRecord, stage
 from assay.pipeline.types import Signature, describe, holds, refused
 from assay.pipeline.words import Abstention, AbstentionReason, Answer, Outcome, Query
 
-NUMERIC_LIBRARIES = ("numpy", "onnxruntime", "llama-cpp-python", "faiss-cpu", "bm25s")
+NUMERIC_LIBRARIES = ("numpy", "onnxruntime", "llama-cpp-python", "bm25s")
 """Libraries whose major.minor version is part of a pipeline's fingerprint."""
 
 

@@ -12,7 +12,9 @@ def query(text: str = "what is a tuple", **more: object) -> Query:
 
 
 def passage(name: str, text: str, *, title: str = "", position: int = 0) -> Passage:
-    return Passage(name, name.split("#")[0], text, LOCAL, title=title, position=position)
+    return Passage(
+        name, name.split("#", maxsplit=1)[0], text, LOCAL, title=title, position=position
+    )
 
 
 def hit(name: str, text: str = "A text.", score: float = 1.0, title: str = "") -> Hit:

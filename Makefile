@@ -1,0 +1,39 @@
+# Two targets are enough to start: 'make demo' and 'make test'. Each can be repeated.
+PYTHON ?= python3
+# 'llm' compiles llama.cpp; 'extractive' needs no compiler and quotes the evidence instead.
+GENERATOR ?= llm
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check dev lock wheel clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: ## install into .venv and show the whole product on Python's own documentation
+	@$(PYTHON) scripts/bootstrap.py --venv $(VENV) --generator $(GENERATOR)
+	@$(BIN)/assay demo --generator $(GENERATOR)
+
+test: dev ## install what tests need and run them all
+	@$(BIN)/assay models pull --set test
+	@$(BIN)/python -m pytest
+
+check: dev ## format, lint, types, import floors
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@MYPYPATH=build/typing $(BIN)/mypy --namespace-packages --explicit-package-bases -p assay
+	@MYPYPATH=build/typing $(BIN)/mypy --namespace-packages --explicit-package-bases tests
+	@$(BIN)/lint-imports
+
+dev: ## install for development: everything, editable
+	@$(PYTHON) scripts/bootstrap.py --venv $(VENV) --generator llm --dev
+
+lock: dev ## make the lock files anew from pyproject.toml
+	@$(BIN)/python scripts/lock.py
+
+wheel: dev ## build a wheel into dist/
+	@$(BIN)/python -m build --wheel
+
+clean: ## remove what the targets made (never the models in your cache)
+	rm -rf $(VENV) build dist demo .assay .pytest_cache .mypy_cache .ruff_cache .hypothesis

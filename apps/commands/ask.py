@@ -1,0 +1,50 @@
+"""``assay ask``: one question, one outcome."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from assay.apps import show
+from assay.apps.session import opened, question
+
+
+@click.command()
+@click.argument("pipeline")
+@click.argument("text", metavar="QUESTION")
+@click.option("--json", "as_json", is_flag=True, help="Print the run record as one JSON object.")
+@click.option("--trace", type=Path, help="Write the run record to this file as well.")
+@click.option("--tenant", default="local", show_default=True, help="On whose behalf.")
+@click.option("--role", "roles", multiple=True, help="A role of who asks. May be repeated.")
+@click.option("--seed", default=0, show_default=True, help="For every random choice.")
+@click.option("--timeout", type=float, help="Seconds until the question is given up.")
+def command(
+    pipeline: str,
+    text: str,
+    as_json: bool,
+    trace: Path | None,
+    tenant: str,
+    roles: tuple[str, ...],
+    seed: int,
+    timeout: float | None,
+) -> None:
+    """Answer one QUESTION with citations, or abstain with a reason.
+
+    Exit 0 for an answer and for an abstention, 1 for an error.
+
+    \b
+    assay ask own-documents "When is the office closed?"
+    assay ask pipeline.yaml "..." --json | jq .outcome
+    """
+    query = question(text, tenant=tenant, roles=roles)
+    with opened(pipeline) as running:
+        record = running.run(query, seed=seed, timeout=timeout)
+    line = json.dumps(record.to_json(), ensure_ascii=False)
+    if trace is not None:
+        trace.write_text(line + "\n", encoding="utf-8")
+    if as_json:
+        click.echo(line)
+    else:
+        show.outcome(record)

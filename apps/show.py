@@ -1,0 +1,90 @@
+"""How an outcome looks on a terminal."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.padding import Padding
+
+from assay.apps.console import out
+from assay.pipeline import Abstention, Answer, Passage, RunRecord
+
+SNIPPET = 240
+"""Characters of a cited passage that are shown."""
+
+
+def outcome(record: RunRecord) -> None:
+    """Print an answer with numbered citations, or an abstention with its reason."""
+    match record.outcome:
+        case Answer() as answer:
+            _answer(answer)
+        case Abstention() as abstention:
+            _abstention(abstention)
+        case None:
+            out.print(f"[red]failed[/]: {escape(str(record.error))}")
+    out.print(f"[dim]{escape(funnel(record))}[/]")
+
+
+def _answer(answer: Answer) -> None:
+    numbers = {passage.id: number for number, passage in enumerate(answer.evidence, 1)}
+    text, position = "", 0
+    for citation in sorted(answer.citations, key=lambda one: one.end):
+        marks = "".join(f"[{numbers[one]}]" for one in citation.passage_ids)
+        text += answer.text[position : citation.end] + marks
+        position = citation.end
+    out.print(f"[bold green]{escape(text + answer.text[position:])}[/]")
+    for passage in answer.evidence:
+        out.print(Padding(escape(f"[{numbers[passage.id]}] {_cite(passage)}"), (0, 0, 0, 2)))
+    if answer.confidence is not None:
+        certificate = answer.certificate or "uncertified"
+        out.print(
+            f"  [dim]confidence {answer.confidence.value:.2f} ({answer.confidence.kind.value}),"
+            f" certificate {certificate}[/]"
+        )
+
+
+def _abstention(abstention: Abstention) -> None:
+    out.print(f"[bold yellow]No answer[/] ({abstention.reason.value}): {escape(abstention.detail)}")
+    if abstention.score is not None and abstention.threshold is not None:
+        out.print(
+            f"  [dim]{abstention.stage}: {abstention.score.value:.2f} is below"
+            f" {abstention.threshold:.2f} ({abstention.score.kind.value})[/]"
+        )
+    for passage in abstention.evidence[:2]:
+        out.print(Padding(escape(f"near: {_cite(passage)}"), (0, 0, 0, 2)))
+    if abstention.next_step:
+        out.print(f"  {escape(abstention.next_step)}")
+
+
+def _cite(passage: Passage) -> str:
+    text = " ".join(passage.text.split())
+    cut = text if len(text) <= SNIPPET else text[:SNIPPET].rsplit(" ", 1)[0] + " ..."
+    place = passage.title or passage.document_id
+    return f"{place} ({passage.document_id}, characters {passage.start}-{passage.end}): {cut}"
+
+
+def funnel(record: RunRecord) -> str:
+    """One line: how many passages each kind of step let through.
+
+    >>> from assay.pipeline import Query, Scope
+    >>> funnel(RunRecord(Query("q", Scope("t")), None, None, {}))
+    'retrieved 0, reranked 0, selected 0, verified 0, cited 0'
+    """
+    rankings = [
+        stage["passages"]
+        for stage in record.stages.values()
+        if "kept" not in stage and "passages" in stage
+    ]
+    selections = [stage["kept"] for stage in record.stages.values() if "kept" in stage]
+    seen = {one["id"] for ranking in rankings for one in ranking}
+    counts = {
+        "retrieved": len(seen),
+        "reranked": len(rankings[-1]) if rankings else 0,
+        "selected": len(selections[0]) if selections else 0,
+        "verified": len(selections[1])
+        if len(selections) > 1
+        else len(selections[-1])
+        if selections
+        else 0,
+        "cited": len(record.outcome.evidence) if isinstance(record.outcome, Answer) else 0,
+    }
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from assay.pipeline.errors import AssayError
+from assay.pipeline.errors import AssayError, BuildError
 
 COMMANDS = {
     "ask": "answer one question",
@@ -69,6 +69,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except BuildError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
     except AssayError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -303,6 +303,9 @@ class _Builder:
                 if feeder in self.spec.nodes and feeder not in needed:
                     needed.add(feeder)
                     waiting.append(feeder)
+        fed = {feeder for entry in self.spec.nodes.values() for feeder in feeding(entry)}
+        if fed - {INPUT, *self.spec.nodes}:
+            return  # a mistyped feeder makes others look like orphans; it is reported already
         for name in self.spec.nodes:
             if name not in needed:
                 self.source.problem(

@@ -73,9 +73,11 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
     x1, y1 = start[0] + BOX_WIDTH / 2, start[1] + BOX_HEIGHT
     x2, y2 = end[0] + BOX_WIDTH / 2, end[1] - 2
     bend = min(60.0, (y2 - y1) / 2)
+    far = y2 - y1 > BOX_HEIGHT + 2 * GAP_Y  # passes by other boxes: drawn lightly
     return (
         f'<path d="M{x1:g} {y1:g} C{x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}"'
-        ' fill="none" stroke="#7a869a" stroke-width="1.2" marker-end="url(#tip)"/>'
+        f' fill="none" stroke="#7a869a" stroke-opacity="{0.3 if far else 1}" stroke-width="1.2"'
+        ' marker-end="url(#tip)"/>'
     )
 
 

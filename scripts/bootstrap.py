@@ -89,7 +89,7 @@ def install(place: Path, *, generator: str, dev: bool) -> None:
     say("installing the locked packages")
     _pip(python, "install", "--quiet", "--require-hashes", "-r", str(lock))
     say("installing assay itself")
-    _pip(python, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    _pip(python, "install", "--quiet", "--no-deps", "--editable", str(ROOT))
     if dev:
         _typing_links()
     with stamp.open("a", encoding="utf-8") as file:

@@ -1,0 +1,1 @@
+"""Recipes that make what stages load; none yet."""

@@ -23,8 +23,8 @@ class GroundedConfig(Config):
     min_support: float = Field(
         0.7, ge=0, le=1, description="share of the draft's content words that its passages hold"
     )
-    prefer: str = Field(
-        "draft", pattern="^(draft|fallback)$", description="which one answers when both could"
+    min_agreement: float = Field(
+        0.0, ge=0, le=1, description="share of the draft's new words that the fallback holds too"
     )
 
 
@@ -34,9 +34,10 @@ class Grounded(Node):
 
     A lexical floor of groundedness: the draft's content words (without those
     of the question) must occur in the cited passages to at least
-    ``min_support``; every number and a negation must occur there too. This is
-    a check of faithfulness to the passages, not of their truth. Cost: no model
-    calls.
+    ``min_support``; every number and a negation must occur there too; and the
+    fallback must hold ``min_agreement`` of the draft's new words, which asks for
+    two readers to agree. This is a check of faithfulness to the passages, not of
+    their truth. Cost: no model calls.
 
     The answer carries what the confidence stage needs as ``signals``:
     ``support`` (0 to 1), ``agreement`` (share of the draft's new words that the
@@ -58,19 +59,20 @@ class Grounded(Node):
             return _with_signals(fallback, {"support": 1.0, "agreement": 0.0, "drafted": 0.0})
         share, missing = support(draft, query.text)
         agreement = _agreement(draft, fallback, query.text)
-        grounded = share >= self.config.min_support and not missing
-        if grounded and self.config.prefer == "draft":
+        grounded = (
+            share >= self.config.min_support
+            and agreement >= self.config.min_agreement
+            and not missing
+        )
+        if grounded:
             context.note(chosen="draft", support=round(share, 4))
             merged = dict(fallback.signals) if isinstance(fallback, Answer) else {}
             signals = merged | {"support": share, "agreement": agreement, "drafted": 1.0}
             return _with_signals(draft, signals)
-        why = f"unsupported: {', '.join(missing)}" if missing else f"support {share:.2f}"
+        why = f"not held: {', '.join(missing)}" if missing else f"agreement {agreement:.2f}"
         context.note(chosen="fallback", support=round(share, 4), why=why)
-        drafted = 1.0 if grounded else 0.0
-        return _with_signals(
-            fallback,
-            {"support": share, "agreement": agreement, "drafted": drafted} | dict(draft.signals),
-        )
+        signals = {"support": share, "agreement": agreement, "drafted": 0.0}
+        return _with_signals(fallback, signals | dict(draft.signals))
 
 
 def support(answer: Answer, question: str) -> tuple[float, list[str]]:

@@ -14,7 +14,7 @@ def test_the_shipped_pipeline_has_its_rankings_selections_and_verifiers() -> Non
     assert plan_of(build(REFERENCE)) == Plan(
         rankings=("sparse", "dense", "fused", "reranked"),
         ranking="reranked",
-        selections=("selected", "verified", "sufficient"),
+        selections=("selected", "verified", "sufficient", "focused"),
         verifies=True,
         refuses=True,
     )

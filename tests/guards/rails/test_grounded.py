@@ -42,6 +42,14 @@ def test_a_draft_with_words_or_numbers_of_its_own_gives_way_to_the_quote(text: s
     assert answer.source == "q"
 
 
+def test_a_draft_that_the_quote_does_not_hold_gives_way_where_agreement_is_asked_for() -> None:
+    draft = drafted("3 items.")
+    strict = Grounded(GroundedConfig(min_agreement=1.0))
+    assert isinstance(lenient := choose(draft), Answer)
+    assert isinstance(answer := strict.run(query(), draft, QUOTE, RunContext()), Answer)
+    assert (lenient.source, answer.source) == ("d", "q")
+
+
 def test_a_draft_that_only_repeats_the_question_gives_way_to_the_quote() -> None:
     answer = choose(drafted("What a tuple is."))
     assert isinstance(answer, Answer)

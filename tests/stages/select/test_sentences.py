@@ -1,0 +1,59 @@
+"""Shortened evidence keeps order, ids and only what bears on the question."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.models.overlap_cross_encoder import OverlapCrossEncoder
+from assay.pipeline import RunContext, Selection
+from assay.pipeline.component import Config
+from assay.stages.select.sentences import Sentences, SentencesConfig
+from tests.words import hit, query, selection
+
+FIRST = hit("a", "Lists grow. A tuple cannot change. Sets have no order.")
+SECOND = hit("b", "Bytes are small. What a tuple is good for is keys.")
+
+
+def run(given_selection: Selection, **config: int) -> Selection:
+    node = Sentences(SentencesConfig(**config), model=OverlapCrossEncoder(Config()))  # type: ignore[arg-type]
+    return node.run(query("what is a tuple"), given_selection, RunContext())
+
+
+def test_only_the_best_sentences_stay_in_their_passages() -> None:
+    result = run(selection(FIRST, SECOND), max_sentences=2)
+    assert [one.passage.text for one in result.kept] == [
+        "A tuple cannot change.",
+        "What a tuple is good for is keys.",
+    ]
+    assert result.ids == ("a", "b")
+
+
+def test_a_passage_without_any_is_dropped_with_its_reason() -> None:
+    result = run(selection(FIRST, hit("c", "Nothing of the kind.")), max_sentences=1)
+    assert result.ids == ("a",)
+    assert [one.hit.passage.id for one in result.dropped] == ["c"]
+
+
+def test_offsets_span_what_was_kept() -> None:
+    kept = run(selection(FIRST), max_sentences=1).kept[0].passage
+    assert FIRST.passage.text[kept.start : kept.end] == kept.text
+
+
+def test_neighbouring_sentences_come_along_when_asked_for() -> None:
+    text = run(selection(FIRST), max_sentences=1, after=1).kept[0].passage.text
+    assert text == "A tuple cannot change. Sets have no order."
+
+
+def test_the_empty_selection_stays_empty() -> None:
+    assert run(selection()).kept == ()
+
+
+@given(st.lists(st.text(alphabet="ab. \n", min_size=1, max_size=40), max_size=5), st.integers(1, 9))
+def test_never_more_sentences_than_asked_for_and_never_another_order(
+    texts: list[str], most: int
+) -> None:
+    hits = [hit(f"p{n}", text) for n, text in enumerate(texts)]
+    result = run(selection(*hits), max_sentences=most)
+    assert list(result.ids) == [one.passage.id for one in hits if one.passage.id in result.ids]
+    assert len(result.kept) <= most

@@ -19,12 +19,13 @@ test: dev ## install what tests need and run them all
 	@$(BIN)/assay models pull --set test
 	@$(BIN)/python -m pytest
 
-check: dev ## format, lint, types, import floors
+check: dev ## format, lint, types, import floors, examples in docstrings and files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@MYPYPATH=build/typing $(BIN)/mypy --namespace-packages --explicit-package-bases -p assay
 	@MYPYPATH=build/typing $(BIN)/mypy --namespace-packages --explicit-package-bases tests
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/test_house.py
 
 dev: ## install for development: everything, editable
 	@$(PYTHON) scripts/bootstrap.py --venv $(VENV) --generator llm --dev

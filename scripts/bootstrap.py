@@ -112,7 +112,7 @@ def _stamped(stamp: Path, name: str) -> str | None:
 
 
 def _check_disk(place: Path) -> None:
-    folder = place if place.exists() else place.parent
+    folder = next(one for one in (place, *place.parents) if one.exists())
     free = shutil.disk_usage(folder).free
     if free < NEEDED_BYTES:
         raise Stop(

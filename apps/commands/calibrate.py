@@ -99,6 +99,11 @@ def run(
             f"these certify questions issued certificate {trial.retired[-1]} and are used up:"
             " label new questions, or add --allow-retired for a certificate without a guarantee"
         )
+    short = [row for row in plan_for(items, settings, place) if not row.enough]
+    if short:
+        raise UsageError(
+            "too few labelled questions, nothing was run: " + "; ".join(str(row) for row in short)
+        )
     with built:
         observer = Observer(built, loaded, tenant=tenant)
         observer.fit(trial.folds["tune"])

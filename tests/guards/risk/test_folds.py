@@ -100,3 +100,11 @@ def test_ids_twice_and_missing_clusters_and_odd_strata_and_shares_are_refused() 
     for shares in ((0.5, 0.6, 0.0), (1.0, 0.0, 0.0), (0.6, 0.6, -0.2)):
         with pytest.raises(UsageError):
             Shares(*shares)
+
+
+def test_of_a_shared_cluster_the_question_of_the_rarer_stratum_is_tested() -> None:
+    common = [item(f"a{n}", f"c{n}") for n in range(5)]
+    rare = [CalibrationItem(f"p{n}", "poisoned", f"c{n}") for n in range(3)]
+    for seed in range(5):
+        tested = one_per_cluster([*common, *rare], seed=seed)
+        assert [one.id for one in tested] == ["a3", "a4", "p0", "p1", "p2"]

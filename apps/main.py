@@ -81,6 +81,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {place}{error.strerror}; check the path and the disk", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Run the five public sets of ``../shared/data`` and print their figures as Markdown.
 
     python benchmarks/shared_sets.py --out build/shared-sets
-    python benchmarks/shared_sets.py --out build/shared-sets --score-only
+    python benchmarks/shared_sets.py --out build/shared-sets --score-only --readme
     python benchmarks/shared_sets.py --out build/shared-sets --tune
 
 Each set is one ``assay evaluate`` on the report fold; a stopped run goes on where it
 stopped. The table goes to standard output and to ``table.md`` in the folder, the
-figures to ``figures.json`` beside it. ``--tune`` runs the tune folds instead and prints
+figures to ``figures.json`` beside it; ``--readme`` also puts the table into README.md, and
+``--score-only`` takes the sets that are finished. ``--tune`` runs the tune folds instead and prints
 what the choices in the pipeline files rest on.
 """
 
@@ -28,6 +29,8 @@ from assay.stages.select.elbow import elbow
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path("..") / "shared" / "data"
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- table of shared_sets.py -->", "<!-- end of table -->"
 MIN_COVERAGE = 0.1
 """A threshold that answers fewer of the tune questions than this is no choice."""
 
@@ -133,6 +136,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for what is found")
     parser.add_argument("--only", nargs="*", choices=[one.name for one in SETS], help="these sets")
     parser.add_argument("--score-only", action="store_true", help="read finished folders")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     parser.add_argument("--tune", action="store_true", help="tune folds and their choices")
     options = parser.parse_args()
     if not (ROOT / DATA).is_dir():
@@ -151,6 +155,10 @@ def main() -> int:
     if options.tune:
         print("\n\n".join(tuning(one.name, ROOT / out / f"{one.name}-tune") for one in chosen))
         return 0
+    unfinished = [one for one in chosen if not (ROOT / out / one.name / "metrics.json").exists()]
+    for one in unfinished:
+        print(f"{one.name} is not finished and left out", file=sys.stderr)
+    chosen = [one for one in chosen if one not in unfinished]
     metrics = {
         one.name: json.loads((ROOT / out / one.name / "metrics.json").read_text("utf-8"))
         for one in chosen
@@ -174,7 +182,16 @@ def main() -> int:
     }
     (ROOT / out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     print(table)
+    if options.readme:
+        _into_readme(table)
     return 0
+
+
+def _into_readme(table: str) -> None:
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    README.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
 def markdown(sets: Sequence[Set], metrics: Mapping[str, Mapping[str, Any]]) -> str:

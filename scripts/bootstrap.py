@@ -72,7 +72,7 @@ def install(place: Path, *, generator: str, dev: bool) -> None:
         )
     _check_disk(place)
     python = place / "bin" / "python"
-    if not python.exists():
+    if not _works(python):  # none yet, or one that was interrupted while it was made
         say(f"creating {place.name}")
         try:
             venv.create(place, with_pip=True, clear=True)
@@ -94,6 +94,17 @@ def install(place: Path, *, generator: str, dev: bool) -> None:
         _typing_links()
     with stamp.open("a", encoding="utf-8") as file:
         file.write(f"{lock.stem} {wanted}\n")
+
+
+def _works(python: Path) -> bool:
+    """Whether there is an environment with pip in it."""
+    return (
+        python.exists()
+        and subprocess.run(
+            [str(python), "-m", "pip", "--version"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 def _digest(*files: Path) -> str:

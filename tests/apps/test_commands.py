@@ -129,6 +129,14 @@ def test_bad_input_gives_one_clear_error_and_exit_1(
     assert "Traceback" not in said
 
 
+def test_a_path_that_cannot_be_written_is_one_sentence(
+    indexed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_of(monkeypatch, "ask", "p.yaml", "When?", "--trace", "no/where.json") == 1
+    said = capsys.readouterr().err
+    assert "error: no/where.json: No such file or directory" in said
+
+
 def test_a_mistyped_command_is_wrong_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,6 +86,7 @@ class Observer:
         if len(calibrators) != 1 or len(readers) != 1:
             raise UsageError("calibration fits one calibrator that one node reads")
         self._signals = readers[0]
+        calibrator.forget()
         open_gates = dict.fromkeys(self._pipeline.thresholds)
         self._seen = self._run(items, open_gates, "tuning")
         judged = [

@@ -65,7 +65,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; exit 0 for done, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

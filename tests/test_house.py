@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from assay.apps import examples
-from assay.pipeline import build, registry
+from assay.pipeline import build, build_text, registry
 
 FOLDERS = (
     "pipeline", "models", "corpora", "stages", "guards", "evaluation", "training", "apps",
@@ -57,6 +57,17 @@ def test_the_shipped_pipelines_have_no_error() -> None:
     assert len(files) >= 3
     for file in files:
         assert build(file).output
+
+
+def test_the_demo_takes_several_wordings_where_its_comment_says_so() -> None:
+    text = (examples.folder() / "python-reference" / "pipeline.yaml").read_text()
+    line = next(one for one in text.splitlines() if "reworded:" in one)
+    more = text.replace(line, line.replace("#   ", "", 1), 1)
+    head, tail = more.split("  fused:", 1)
+    before, wired = head.split("  sparse:", 1)
+    wired = wired.replace("inputs: {query: repaired}", "inputs: {query: reworded}")
+    built = build_text(f"{before}  sparse:{wired}  fused:{tail}", name="x", base=Path())
+    assert built.levels[1] == ("reworded",)
 
 
 def test_the_core_pulls_no_model_library() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,6 +27,11 @@ class GroundedConfig(Config):
     min_agreement: float = Field(
         0.0, ge=0, le=1, description="share of the draft's new words that the fallback holds too"
     )
+    min_logprob: float | None = Field(
+        None,
+        le=0,
+        description="lowest mean log-probability of the draft's tokens; none: not asked for",
+    )
 
 
 @register("rails.grounded@1")
@@ -36,8 +42,8 @@ class Grounded(Node):
     of the question) must occur in the cited passages to at least
     ``min_support``; every number and a negation must occur there too; and the
     fallback must hold ``min_agreement`` of the draft's new words, which asks for
-    two readers to agree. This is a check of faithfulness to the passages, not of
-    their truth. Cost: no model calls.
+    two readers to agree; and its writer must have been sure. This is a check of
+    faithfulness to the passages, not of their truth. Cost: no model calls.
 
     The answer carries what the confidence stage needs as ``signals``:
     ``support`` (0 to 1), ``agreement`` (share of the draft's new words that the
@@ -59,20 +65,25 @@ class Grounded(Node):
             return _with_signals(fallback, {"support": 1.0, "agreement": 0.0, "drafted": 0.0})
         share, missing = support(draft, query.text)
         agreement = _agreement(draft, fallback, query.text)
-        grounded = (
-            share >= self.config.min_support
-            and agreement >= self.config.min_agreement
-            and not missing
-        )
-        if grounded:
+        doubts = [f"not held: {one}" for one in missing]
+        if share < self.config.min_support:
+            doubts.append(f"support {share:.2f}")
+        if agreement < self.config.min_agreement:
+            doubts.append(f"agreement {agreement:.2f}")
+        if not self._sure(draft):
+            doubts.append("the writer was not sure")
+        if not doubts:
             context.note(chosen="draft", support=round(share, 4))
             merged = dict(fallback.signals) if isinstance(fallback, Answer) else {}
             signals = merged | {"support": share, "agreement": agreement, "drafted": 1.0}
             return _with_signals(draft, signals)
-        why = f"not held: {', '.join(missing)}" if missing else f"agreement {agreement:.2f}"
-        context.note(chosen="fallback", support=round(share, 4), why=why)
+        context.note(chosen="fallback", support=round(share, 4), why="; ".join(doubts))
         signals = {"support": share, "agreement": agreement, "drafted": 0.0}
         return _with_signals(fallback, signals | dict(draft.signals))
+
+    def _sure(self, draft: Answer) -> bool:
+        least = self.config.min_logprob
+        return least is None or draft.signals.get("draft_logprob", -math.inf) >= least
 
 
 def support(answer: Answer, question: str) -> tuple[float, list[str]]:

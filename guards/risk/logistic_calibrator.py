@@ -99,6 +99,10 @@ class LogisticCalibrator(Resource):
         )
         return 1.0 / (1.0 + math.exp(-max(-35.0, min(35.0, total))))
 
+    def forget(self) -> None:
+        """Be unfitted again, as far as this process goes; the file stays until the next fit."""
+        self._model = None
+
     def fit(self, rows: Sequence[Mapping[str, float]], right: Sequence[bool]) -> None:
         """Fit to labelled answers and write the file atomically.
 

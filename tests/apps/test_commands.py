@@ -129,6 +129,14 @@ def test_bad_input_gives_one_clear_error_and_exit_1(
     assert "Traceback" not in said
 
 
+def test_a_command_that_found_something_wrong_exits_with_1(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "bad.yaml").write_text(PIPELINE.replace("{k: 2}", "{kk: 2}"))
+    assert exit_of(monkeypatch, "check", "bad.yaml", "--json") == 1
+    assert exit_of(monkeypatch, "check", "p.yaml", "--json") == 0
+
+
 def test_a_path_that_cannot_be_written_is_one_sentence(
     indexed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +165,15 @@ def test_check_lists_every_error_with_its_place(
     assert "did you mean 'ranked'?" in said
     assert "2 problems found" in said
     assert call("check", "p.yaml").output.startswith("p.yaml: right")
+
+
+def test_check_prints_the_errors_for_programs(project: Path) -> None:
+    (project / "bad.yaml").write_text(PIPELINE.replace("{k: 2}", "{kk: 2}"))
+    result = call("check", "bad.yaml", "--json")
+    assert result.exit_code == 1
+    (problem,) = json.loads(result.stdout)
+    assert (problem["line"], problem["file"]) == (12, "bad.yaml")
+    assert json.loads(call("check", "p.yaml", "--json").stdout) == []
 
 
 def test_every_command_teaches_itself() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from assay.guards.rails.grounded import Grounded, GroundedConfig
@@ -48,6 +50,15 @@ def test_a_draft_that_the_quote_does_not_hold_gives_way_where_agreement_is_asked
     assert isinstance(lenient := choose(draft), Answer)
     assert isinstance(answer := strict.run(query(), draft, QUOTE, RunContext()), Answer)
     assert (lenient.source, answer.source) == ("d", "q")
+
+
+@pytest.mark.parametrize(("logprob", "source"), [(-0.4, "d"), (-0.6, "q"), (None, "q")])
+def test_a_draft_whose_writer_was_not_sure_gives_way(logprob: float | None, source: str) -> None:
+    signals = {} if logprob is None else {"draft_logprob": logprob}
+    draft = replace(drafted("An immutable sequence."), signals=signals)
+    node = Grounded(GroundedConfig(min_logprob=-0.5))
+    assert isinstance(answer := node.run(query(), draft, QUOTE, RunContext()), Answer)
+    assert answer.source == source
 
 
 def test_a_draft_that_only_repeats_the_question_gives_way_to_the_quote() -> None:

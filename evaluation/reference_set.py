@@ -170,7 +170,7 @@ def _evidence(question: LabelledQuery) -> list[dict[str, str]]:
 
 
 def write_reference_set(
-    made: ReferenceSet, folder: Path, *, description: str, folds: Mapping[str, int]
+    made: ReferenceSet, folder: Path, *, description: str, folds: Mapping[str, object]
 ) -> None:
     """Write the set as a data set folder; an older one there is replaced at once.
 

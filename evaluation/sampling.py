@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 
 from assay.corpora.dataset import Dataset
-from assay.guards.risk.folds import CalibrationItem, Fold, Shares, Stratum, split
+from assay.guards.risk.folds import FOLDS, CalibrationItem, Fold, Shares, Stratum, split
 from assay.pipeline.canonical import digest
 from assay.pipeline.errors import DataError, UsageError
 
@@ -90,7 +90,8 @@ class Cut:
 def cut_of(dataset: Dataset) -> Cut:
     """How info.json says that the set is cut (``folds: {seed, tune, certify, report}``).
 
-    Without that, seed 0 and three folds of equal size.
+    ``folds.order`` may name another order of the three. Without any of it, seed 0
+    and three folds of equal size.
 
     Raises:
         DataError: if info.json says it in another form.
@@ -99,8 +100,9 @@ def cut_of(dataset: Dataset) -> Cut:
     try:
         parts = [float(written[name]) for name in ("tune", "certify", "report")]
         tune, certify, report = (part / sum(parts) for part in parts)
-        return Cut(int(written["seed"]), Shares(tune, certify, report))
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        order = tuple(written.get("order", FOLDS))
+        return Cut(int(written["seed"]), Shares(tune, certify, report, order))
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise DataError(
             f"info.json of '{dataset.name}': 'folds' must be an object with seed, tune, certify"
             f" and report, found {written!r}"

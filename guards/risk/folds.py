@@ -57,16 +57,21 @@ class Shares:
         tune: share for grids, the path and fitted calibrators.
         certify: share for the test, looked at once.
         report: share that calibration never touches, for honest figures.
+        order: in which the folds are dealt out of the hashed units. Another order
+            gives the same thirds other parts, when a fold has been used up.
     """
 
     tune: float = 1 / 3
     certify: float = 2 / 3
     report: float = 0.0
+    order: tuple[Fold, ...] = FOLDS
 
     def __post_init__(self) -> None:
         sizes = (self.tune, self.certify, self.report)
         if min(sizes) < 0 or abs(sum(sizes) - 1) > 1e-9 or not self.tune or not self.certify:
             raise UsageError(f"the folds' shares must sum to 1, found {sizes}")
+        if sorted(self.order) != sorted(FOLDS):
+            raise UsageError(f"the folds' order must name each of {FOLDS} once, found {self.order}")
 
 
 def split(
@@ -96,16 +101,22 @@ def split(
     units = _units(items)
     folds: dict[Fold, list[CalibrationItem]] = {fold: [] for fold in FOLDS}
     for item in sorted(items, key=lambda one: one.id):
-        place = _uniform(seed, units[_cluster(item)])
-        if place < shares.tune:
-            folds["tune"].append(item)
-        elif place < shares.tune + shares.certify or not shares.report:
-            folds["certify"].append(item)
-        else:
-            folds["report"].append(item)
+        folds[_dealt(_uniform(seed, units[_cluster(item)]), shares)].append(item)
     result = {fold: tuple(members) for fold, members in folds.items()}
     check_disjoint(result)
     return result
+
+
+def _dealt(place: float, shares: Shares) -> Fold:
+    """The fold of a unit whose hash lies at ``place`` in [0, 1)."""
+    sizes = {"tune": shares.tune, "certify": shares.certify, "report": shares.report}
+    used = [fold for fold in shares.order if sizes[fold] > 0]
+    end = 0.0
+    for fold in used:
+        end += sizes[fold]
+        if place < end:
+            return fold
+    return used[-1]
 
 
 def check_unique(items: Iterable[CalibrationItem]) -> None:

@@ -38,11 +38,13 @@ class PathPoint:
         thresholds: threshold name to value.
         p_value: largest p-value over the risks.
         utility: right answers per answerable question.
+        others: the other risks' p-values, largest first.
     """
 
     thresholds: Mapping[str, float]
     p_value: float
     utility: float
+    others: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,11 @@ def measure(
         counts = [count(risk, observations, thresholds) for risk in risks]
         right = right_rate(observations, thresholds)
         utility = right.k / right.n if right.n else 0.0
-        points.append(PathPoint(thresholds, max_p_value(risks, counts), utility))
+        first, *others = sorted(
+            (p_value(one.k, one.n, risk.alpha) for risk, one in zip(risks, counts, strict=True)),
+            reverse=True,
+        )
+        points.append(PathPoint(thresholds, first, utility, tuple(others)))
     return points
 
 
@@ -128,17 +134,21 @@ def pareto_path(points: Iterable[PathPoint], *, cap: int = CAP) -> tuple[PathPoi
     """From the safest point to the most useful, each more useful than all before.
 
     Source: Laufer-Goldshtein and others, Efficiently Controlling Multiple Risks
-    with Pareto Testing (2022). Ties go to the stricter thresholds. A longer path
-    is thinned evenly; its two ends stay.
+    with Pareto Testing (2022). Differs: points are ordered by their largest
+    p-value, then by the next largest and so on. A risk that can never look better,
+    such as none of 12 attacks admitted, has one p-value everywhere; ordered by the
+    largest alone, all points below it would tie, and the most useful, that is the
+    riskiest of them, would be tested first. Ties go to the stricter thresholds. A
+    longer path is thinned evenly; its two ends stay.
 
     Args:
         points: candidates, measured on the tune fold.
         cap: most points that are kept, at least 2.
     """
 
-    def order(point: PathPoint) -> tuple[float, float, list[tuple[str, float]]]:
+    def order(point: PathPoint) -> tuple[list[float], float, list[tuple[str, float]]]:
         strictness = sorted((name, -value) for name, value in point.thresholds.items())
-        p = math.inf if math.isnan(point.p_value) else point.p_value
+        p = [math.inf if math.isnan(one) else one for one in (point.p_value, *point.others)]
         return p, -point.utility, strictness
 
     path: list[PathPoint] = []

@@ -108,3 +108,14 @@ def test_of_a_shared_cluster_the_question_of_the_rarer_stratum_is_tested() -> No
     for seed in range(5):
         tested = one_per_cluster([*common, *rare], seed=seed)
         assert [one.id for one in tested] == ["a3", "a4", "p0", "p1", "p2"]
+
+
+def test_another_order_deals_the_same_thirds_to_other_folds() -> None:
+    items = [item(f"q{n}", f"c{n}") for n in range(60)]
+    thirds = (1 / 3, 1 / 3, 1 / 3)
+    usual = split(items, seed=1, shares=Shares(*thirds))
+    other = split(items, seed=1, shares=Shares(*thirds, order=("tune", "report", "certify")))
+    assert other["tune"] == usual["tune"]
+    assert (other["certify"], other["report"]) == (usual["report"], usual["certify"])
+    with pytest.raises(UsageError, match="each of"):
+        Shares(*thirds, order=("tune", "tune", "report"))

@@ -218,3 +218,13 @@ def test_spending_all_attempts_on_one_fold_stays_within_delta() -> None:
         full += any(p <= delta for p in p_values)
     assert spent <= worst_band(trials, delta) < full
     assert sum(spending(delta, t) for t in range(1, 5000)) < delta
+
+
+def test_a_risk_that_cannot_look_better_does_not_hide_the_order_of_the_others() -> None:
+    """All points share the p-value of 'no attack admitted'; the safest must still come first."""
+    points = [
+        PathPoint({"a": 0.9}, 0.03, 0.30, (0.001,)),
+        PathPoint({"a": 0.5}, 0.03, 0.60, (0.029,)),
+        PathPoint({"a": 0.7}, 0.03, 0.45, (0.010,)),
+    ]
+    assert [point.thresholds["a"] for point in pareto_path(points)] == [0.9, 0.7, 0.5]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.markup import escape
-from rich.padding import Padding
 
 from assay.apps.console import out
 from assay.pipeline import Abstention, Answer, Passage, RunRecord
@@ -33,7 +32,7 @@ def _answer(answer: Answer) -> None:
         position = citation.end
     out.print(f"[bold green]{escape(text + answer.text[position:])}[/]")
     for passage in answer.evidence:
-        out.print(Padding(escape(f"[{numbers[passage.id]}] {_cite(passage)}"), (0, 0, 0, 2)))
+        out.print(f"  [{numbers[passage.id]}] {_cite(passage)}", markup=False)
     if answer.confidence is not None:
         certificate = answer.certificate or "uncertified"
         out.print(
@@ -50,7 +49,7 @@ def _abstention(abstention: Abstention) -> None:
             f" {abstention.threshold:.2f} ({abstention.score.kind.value})[/]"
         )
     for passage in abstention.evidence[:2]:
-        out.print(Padding(escape(f"near: {_cite(passage)}"), (0, 0, 0, 2)))
+        out.print(f"  near: {_cite(passage)}", markup=False)
     if abstention.next_step:
         out.print(f"  {escape(abstention.next_step)}")
 

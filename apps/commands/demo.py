@@ -72,7 +72,7 @@ def command(folder: Path, generator: str) -> None:
     data = index_reference(pipeline, folder / "data")
     out.rule("3. a dozen questions")
     answer_some(pipeline, only_fold(data, "report"))
-    out.rule("4. figures on the report fold, which neither tuning nor certification has seen")
+    out.rule("4. figures on the report fold")
     scored = run_and_score(
         pipeline,
         data,

@@ -189,8 +189,9 @@ def cited(text: str, passages: list[Passage], *, source: str, signals: dict[str,
     """Turn ``text [1].`` into an answer with citations of spans.
 
     Each run of text up to a marker cites that marker's passages; numbers that
-    no passage has are ignored; text without any marker cites the passage that
-    holds most of its content words.
+    no passage has are ignored; words after the last marker cite nothing and are
+    left out; text without any marker cites the passage that holds most of its
+    content words.
     """
     spans: list[tuple[int, int, tuple[int, ...]]] = []
     plain = ""
@@ -203,7 +204,8 @@ def cited(text: str, passages: list[Passage], *, source: str, signals: dict[str,
         if known and len(plain) > begin:
             spans.append((begin, len(plain), known))
             begin = len(plain)
-    plain += text[position:]
+    tail = text[position:]
+    plain += tail if not spans or not content_words(tail) else ""
     lead = len(plain) - len(plain.lstrip())
     plain = plain.strip()
     if not spans:

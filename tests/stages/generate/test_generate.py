@@ -55,6 +55,12 @@ def test_markers_become_citations_of_spans_and_leave_the_text() -> None:
     assert spans == [("A tuple is a sequence", ("a",)), ("a dictionary maps keys", ("b",))]
 
 
+def test_words_after_the_last_marker_are_left_out_because_nothing_supports_them() -> None:
+    answer = draft("A tuple is a sequence [1] Lists are made of stone")
+    assert isinstance(answer, Answer)
+    assert answer.text == "A tuple is a sequence"
+
+
 def test_a_forgotten_or_impossible_marker_cites_the_passage_with_most_words() -> None:
     for text in ("It maps keys to values.", "It maps keys to values [7]."):
         answer = draft(text)

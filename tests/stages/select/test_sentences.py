@@ -16,7 +16,7 @@ SECOND = hit("b", "Bytes are small. What a tuple is good for is keys.")
 
 
 def run(given_selection: Selection, **config: int) -> Selection:
-    node = Sentences(SentencesConfig(**config), model=OverlapCrossEncoder(Config()))  # type: ignore[arg-type]
+    node = Sentences(SentencesConfig(**config), model=OverlapCrossEncoder(Config()))
     return node.run(query("what is a tuple"), given_selection, RunContext())
 
 

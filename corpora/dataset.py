@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,19 +66,6 @@ class Dataset:
     spans: Mapping[str, tuple[EvidenceSpan, ...]]
     skipped: Mapping[str, str] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
-
-    def sample(self, *, limit: int | None = None, seed: int = 0) -> Dataset:
-        """The set with at most ``limit`` questions, drawn by seed, in file order.
-
-        Raises:
-            UsageError: if the limit is below 1.
-        """
-        if limit is None or limit >= len(self.queries):
-            return self
-        if limit < 1:
-            raise UsageError(f"the limit must be at least 1, found {limit}")
-        chosen = sorted(random.Random(seed).sample(range(len(self.queries)), limit))
-        return replace(self, queries=tuple(self.queries[place] for place in chosen))
 
 
 def to_query(labelled: LabelledQuery, tenant: str = DEFAULT_TENANT) -> Query:

@@ -23,8 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from assay.pipeline.errors import CorpusError
+from assay.pipeline.files import write_atomically
 
 FORMAT = 1
+POINTER = "CURRENT"
 KEPT = 2
 
 
@@ -93,11 +95,16 @@ def write_generation(
             _flush(item)
         partial.rename(generations / name)
         pointer = {"generation": name, "manifest": hashlib.sha256(content).hexdigest()}
-        _replace(folder / "CURRENT", json.dumps(pointer))
+        write_atomically(folder / POINTER, json.dumps(pointer).encode())
         for old in _complete(generations)[:-KEPT]:
             shutil.rmtree(old)
     except OSError as error:
         raise CorpusError(f"the index in '{folder}' cannot be written: {error}") from error
+
+
+def has_generation(folder: Path) -> bool:
+    """Whether an index was ever finished here."""
+    return (folder / POINTER).exists()
 
 
 def current(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -107,7 +114,7 @@ def current(folder: Path) -> tuple[Path, dict[str, Any]]:
         CorpusError: if there is no index, or if it is damaged.
     """
     try:
-        pointer = json.loads((folder / "CURRENT").read_text(encoding="utf-8"))
+        pointer = json.loads((folder / POINTER).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CorpusError(
             f"no index in '{folder}': make one with 'assay index PIPELINE --docs PATH'"
@@ -139,13 +146,6 @@ def _damaged(folder: Path, reason: str) -> CorpusError:
 
 def _complete(generations: Path) -> list[Path]:
     return sorted(item for item in generations.iterdir() if item.name.isdigit())
-
-
-def _replace(path: Path, content: str) -> None:
-    aside = path.with_name(path.name + ".new")
-    aside.write_text(content, encoding="utf-8")
-    _flush(aside)
-    os.replace(aside, path)
 
 
 def _flush(path: Path) -> None:

@@ -23,7 +23,7 @@ from assay.corpora.corpus import Corpus, IndexReport, Progress
 from assay.corpora.deduplicate import Entry, merge_duplicates, merkle_root
 from assay.corpora.document import Document
 from assay.corpora.embedding_cache import embed_cached
-from assay.corpora.generations import current, locked, write_generation
+from assay.corpora.generations import current, has_generation, locked, write_generation
 from assay.corpora.lexical import LexicalIndex
 from assay.corpora.selection import Mask, Visibility, best_rows
 from assay.models.protocols import Embedder, Floats
@@ -124,6 +124,11 @@ class LocalCorpus(Corpus):
             vocabulary=json.loads((folder / "vocabulary.json").read_text(encoding="utf-8")),
             fingerprint=digest([self.name, manifest["merkle_root"], manifest["settings"]]),
         )
+
+    @property
+    def indexed(self) -> bool:
+        """Whether there is an index to start from; it may still be damaged."""
+        return has_generation(self._folder)
 
     def close(self) -> None:
         """Forget the index."""

@@ -9,19 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assay.pipeline.errors import UsageError
+from assay.pipeline.files import write_atomically
 
 MARK = "info.json"
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a text file aside and swap it in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".new")
-    with aside.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+    """Write a text file atomically, in UTF-8."""
+    write_atomically(path, text.encode())
 
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from assay.models.catalogue import CatalogueEntry
 from assay.pipeline.errors import ModelError
+from assay.pipeline.files import write_atomically
 
 MANIFEST = "manifest.json"
 ENVIRONMENT = "ASSAY_MODELS"
@@ -42,16 +41,7 @@ def write_manifest(place: Path, entry: CatalogueEntry, source: str) -> None:
         "from": source,
         "files": files,
     }
-    handle, name = tempfile.mkstemp(prefix=MANIFEST, dir=place)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(manifest, out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(name, place / MANIFEST)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(place / MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
 def read_manifest(place: Path) -> dict[str, Any] | None:

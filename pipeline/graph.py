@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -85,13 +85,15 @@ class Pipeline:
     # -- life ---------------------------------------------------------------
 
     def start(
-        self, *, without: str | None = None, notify: Callable[[str], None] | None = None
+        self,
+        *,
+        only: Collection[str] | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
-        """Load every resource once.
+        """Load resources, each once however often this is called.
 
         Args:
-            without: a resource that is left unloaded, such as the corpus that is
-                to be indexed.
+            only: names of the resources that are wanted; None for all.
             notify: told the name of each resource before it is loaded.
 
         Raises:
@@ -99,7 +101,7 @@ class Pipeline:
         """
         try:
             for name, resource in self.resources.items():
-                if name == without or resource in self._started:
+                if (only is not None and name not in only) or resource in self._started:
                     continue
                 if notify is not None:
                     notify(name)
@@ -111,6 +113,11 @@ class Pipeline:
         width = max(len(level) for level in self.levels)
         if width > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(width, thread_name_prefix=f"assay-{self.name}")
+
+    def needs(self, name: str) -> frozenset[str]:
+        """Names of the resources that a resource uses, directly or through others."""
+        used = self.resource_uses[name].values()
+        return frozenset(used).union(*(self.needs(one) for one in used))
 
     def close(self) -> None:
         """Release everything, in reverse order of loading."""

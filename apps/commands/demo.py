@@ -150,11 +150,15 @@ def _index(
     done = index_documents(pipeline, documents, {})
     if say:
         say_indexed(done)
-    name, corpus = corpus_of(built := load(pipeline))
+    built = load(pipeline)
+    name, corpus = corpus_of(built)
     if not isinstance(corpus, LocalCorpus):
         raise WorldError(f"the demo needs a corpora.local corpus; '{name}' is {corpus.name}")
-    with built:
+    built.start(only={name, *built.needs(name)})
+    try:
         return tuple(corpus.passages)
+    finally:
+        built.close()
 
 
 def answer_some(pipeline: str, data: Dataset) -> None:

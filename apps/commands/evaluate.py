@@ -72,7 +72,7 @@ def command(
 def index_if_missing(pipeline: str, dataset: Dataset) -> None:
     """Index the set into the pipeline's corpus if there is no index at all."""
     _, corpus = corpus_of(load(pipeline))
-    if isinstance(corpus, LocalCorpus) and not (Path(corpus.config.path) / "CURRENT").exists():
+    if isinstance(corpus, LocalCorpus) and not corpus.indexed:
         notes.print(f"no index yet: indexing {len(dataset.documents)} passages", markup=False)
         say_indexed(index_documents(pipeline, dataset.documents, dataset.skipped))
 

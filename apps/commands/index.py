@@ -62,7 +62,7 @@ def index_documents(
     """
     built = load(pipeline)
     name, target = corpus_of(built, corpus)
-    built.start(without=name)
+    built.start(only=built.needs(name))
     try:
         with progress() as advance:
             return target.index(documents, skipped=skipped, progress=advance)

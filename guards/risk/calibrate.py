@@ -28,7 +28,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from assay.guards.risk.atomic import write_atomically
 from assay.guards.risk.attempts import Attempt, append_attempt, spending
 from assay.guards.risk.certificate import write_certificate
 from assay.guards.risk.folds import CalibrationItem
@@ -50,6 +49,7 @@ from assay.guards.risk.schema import PROCEDURE, Certificate, Diagnosis
 from assay.guards.risk.trial import Settings, Trial, prepare
 from assay.pipeline.canonical import digest
 from assay.pipeline.errors import DataError, UsageError
+from assay.pipeline.files import write_atomically
 
 Observe = Callable[[Sequence[CalibrationItem], Thresholds], Sequence[Observation]]
 """Runs the pipeline with these thresholds on these questions, one observation each."""

@@ -15,12 +15,12 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from assay.guards.risk.atomic import write_atomically
 from assay.guards.risk.differences import differences, leaves
 from assay.guards.risk.schema import SCHEMA, Certificate, identity
 from assay.pipeline.component import relative_to
 from assay.pipeline.errors import CertificateError
 from assay.pipeline.file import CertificateEntry
+from assay.pipeline.files import write_atomically
 from assay.pipeline.graph import Pipeline
 
 NEXT_STEP = (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, Resource, register, relative_to
 from assay.pipeline.errors import DataError, UsageError
+from assay.pipeline.files import write_atomically
 
 SCHEMA = "assay-logistic/1"
 RIDGE = 1.0
@@ -134,9 +133,7 @@ class LogisticCalibrator(Resource):
         }
         self._use(model)
         text = json.dumps(model, indent=2, sort_keys=True) + "\n"
-        draft = self.path.with_suffix(f".{hashlib.sha256(text.encode()).hexdigest()[:8]}.tmp")
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, self.path)
+        write_atomically(self.path, text.encode())
 
     def _use(self, model: dict[str, object]) -> None:
         if model["schema"] != SCHEMA:

@@ -1,4 +1,4 @@
-"""Text that markup hides from a reader, and text that it shows only as an attribute.
+"""Text that markup hides from a reader.
 
 One pass over the tags, linear in the text's length. Tags that hide nothing stay
 as they are: a passage is not rewritten, and ``<identifier>`` in a grammar is text.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 _TAG = re.compile(
     r"<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*+)"
@@ -18,32 +17,10 @@ _ATTRIBUTE = re.compile(
     r"(?<=\s)(?P<name>[a-zA-Z][\w:-]*+)"
     r"(?:\s*+=\s*+(?P<value>\"[^\"]*+\"|'[^']*+'|[^\s\"'>]++))?+"
 )
-_SHOWN_ATTRIBUTES = frozenset(("alt", "title", "content", "aria-label", "placeholder"))
 _NEVER_SHOWN = frozenset(("script", "style", "template"))
-_VOID = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-    ]
-)
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _LENGTH = re.compile(r"(-?\d*\.?\d+)\s*(px|pt|em|rem|%)?")
 _UNIT = {"px": 1.0, "pt": 1.33, "em": 16.0, "rem": 16.0, "%": 0.16, None: 1.0}
-_LINK_TITLE = re.compile(r"\]\([^()\s]{1,500}\s+(\"[^\"\n]{1,500}\"|'[^'\n]{1,500}')\s*\)")
-_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]{1,100}\]:[ \t]+(\S[^\n]{0,1000})$", re.MULTILINE)
-
-Origin = Literal["attribute", "link_title", "definition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +32,6 @@ class HiddenSpan:
     end: int
     inner_start: int
     inner_end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """A place in the text that a page shows at most as an attribute or a link's data."""
-
-    origin: Origin
-    start: int
-    end: int
 
 
 def hidden_spans(text: str) -> list[HiddenSpan]:
@@ -94,22 +62,6 @@ def hidden_spans(text: str) -> list[HiddenSpan]:
         spans.append(HiddenSpan("html_hidden", at, end, tag.end(), inner_end))
         at = end
     return spans
-
-
-def attributes(text: str) -> tuple[Attribute, ...]:
-    """Values of alt, title and meta attributes, markdown link titles and definitions."""
-    found: list[Attribute] = []
-    if "<" in text:
-        for tag in _TAG.finditer(text):
-            for one in _ATTRIBUTE.finditer(tag["rest"]):
-                if one["value"] and one["name"].lower() in _SHOWN_ATTRIBUTES:
-                    start = tag.start("rest") + one.start("value")
-                    found.append(Attribute("attribute", start, start + len(one["value"])))
-    if "](" in text:
-        found += (Attribute("link_title", *one.span(1)) for one in _LINK_TITLE.finditer(text))
-    if "]:" in text:
-        found += (Attribute("definition", *one.span(1)) for one in _DEFINITION.finditer(text))
-    return tuple(sorted(found, key=lambda one: one.start))
 
 
 def _closing(text: str, tag: re.Match[str]) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from assay.guards.verify.markup import Attribute, attributes, hidden_spans
+from assay.guards.verify.markup import hidden_spans
 
 _IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -78,7 +78,6 @@ class Normalised:
         ends: for each character of ``text`` one past its end in the raw text.
         counts: removed characters by carrier (decoded entities under ``entity``).
         hidden: the messages that were found in what was removed.
-        attributes: places in ``text`` that a page shows as an attribute only.
     """
 
     text: str
@@ -86,7 +85,6 @@ class Normalised:
     ends: tuple[int, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
     hidden: tuple[Hidden, ...] = ()
-    attributes: tuple[Attribute, ...] = ()
 
     def raw_span(self, start: int, end: int) -> tuple[int, int]:
         """The place in the raw text of ``text[start:end]``, which is not empty."""
@@ -117,7 +115,7 @@ def normalise(raw: str) -> Normalised:
         hidden.append(Hidden(span.carrier, text[span.inner_start : span.inner_end]))
     text, places = _cut(text, places, [(span.start, span.end) for span in spans])
     starts, ends = (tuple(place[side] for place in places) for side in (0, 1))
-    return Normalised(text, starts, ends, dict(counts), tuple(hidden), attributes(text))
+    return Normalised(text, starts, ends, dict(counts), tuple(hidden))
 
 
 def _decode_entities(raw: str, counts: Counter[str]) -> tuple[str, list[_Place]]:

@@ -59,19 +59,6 @@ def test_a_planted_passage_is_seen_only_by_the_question_that_it_attacks(tmp_path
     assert other.filters == {}
 
 
-def test_a_sample_keeps_the_order_and_depends_on_the_seed_only(tmp_path: Path) -> None:
-    many = [{**QUERIES[1], "id": f"q{n}"} for n in range(50)]
-    found = load(write(tmp_path, queries=many, qrels="", spans=[]))
-    one, again = found.sample(limit=9, seed=3), found.sample(limit=9, seed=3)
-    assert one == again
-    assert len(one.queries) == 9
-    places = [found.queries.index(query) for query in one.queries]
-    assert places == sorted(places)
-    assert found.sample(limit=9, seed=4) != one
-    with pytest.raises(UsageError, match="at least 1"):
-        found.sample(limit=0)
-
-
 @pytest.mark.parametrize(
     ("files", "message"),
     [

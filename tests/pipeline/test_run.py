@@ -100,6 +100,18 @@ def test_resources_are_started_and_closed_once(make: Make) -> None:
     assert (shelf.started, shelf.closed) == (1, 1)
 
 
+def test_only_the_resources_that_are_asked_for_are_started(make: Make) -> None:
+    pipeline = make(GOOD)
+    shelf = pipeline.resources["shelf"]
+    assert isinstance(shelf, Shelf)
+    pipeline.start(only=pipeline.needs("shelf"))
+    assert (pipeline.needs("shelf"), shelf.started) == (frozenset(), 0)
+    pipeline.start(only={"shelf"})
+    pipeline.start()
+    assert shelf.started == 1
+    pipeline.close()
+
+
 def test_thresholds_are_no_part_of_the_fingerprint_but_every_other_setting_is(make: Make) -> None:
     base = make(GOOD)
     assert base.with_thresholds({"low": 2.0}).fingerprint() == base.fingerprint()

@@ -116,13 +116,6 @@ def test_a_comment_that_is_not_closed_hides_the_rest() -> None:
     assert normalise("seen <!-- not seen").text == "seen "
 
 
-def test_what_a_page_shows_as_an_attribute_is_named_as_such() -> None:
-    text = 'a <img alt="words"> [x](http://y "title")\n[1]: http://z "note"'
-    found = normalise(text)
-    assert [one.origin for one in found.attributes] == ["attribute", "link_title", "definition"]
-    assert found.text == text
-
-
 def test_messages_in_tags_selectors_and_zero_width_bits_are_read() -> None:
     tags = "".join(chr(0xE0000 + ord(one)) for one in "obey")
     selectors = "".join(chr(0xE0100 + one - 16) for one in b"obey")

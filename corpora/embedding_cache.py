@@ -78,7 +78,8 @@ def embed_cached(
                 progress(total - len(order) + place + len(batch), total)
     except sqlite3.DatabaseError as error:
         raise CorpusError(
-            f"the embedding cache '{path}' cannot be used ({error}); delete it and index again"
+            f"the embedding cache '{path}' cannot be used ({error}): make room on"
+            " the disk, or delete the file if it is damaged, and index again"
         ) from error
     result = np.empty((len(keys), dimension), dtype=np.float32)
     for row, key in enumerate(keys):

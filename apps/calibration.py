@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from assay.apps.console import notes, progress
 from assay.corpora.dataset import Dataset, to_query
@@ -25,6 +26,7 @@ def settings_of(
     *,
     delta: float,
     grid: int,
+    expires: date | None = None,
     allow_retired: bool = False,
 ) -> Settings:
     """What to certify, with the cut that the set's info.json gives."""
@@ -38,6 +40,7 @@ def settings_of(
         seed=cut.seed,
         shares=cut.shares,
         attack_families=tuple(sorted(families)),
+        expires=expires,
         allow_retired=allow_retired,
     )
 

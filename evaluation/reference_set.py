@@ -169,16 +169,13 @@ def _evidence(question: LabelledQuery) -> list[dict[str, str]]:
     return evidence
 
 
-def write_reference_set(
-    made: ReferenceSet, folder: Path, *, description: str, folds: Mapping[str, object]
-) -> None:
+def write_reference_set(made: ReferenceSet, folder: Path, *, description: str) -> None:
     """Write the set as a data set folder; an older one there is replaced at once.
 
     Args:
         made: the set.
         folder: where to.
         description: of the source, for info.json.
-        folds: how the set is cut: seed and the parts of tune, certify and report.
 
     Raises:
         UsageError: if the folder holds something that is no data set.
@@ -230,7 +227,6 @@ def write_reference_set(
             "left_out": len(made.left_out),
         },
         "left_out": dict(made.left_out),
-        "folds": dict(folds),
     }
     write_folder(
         folder,

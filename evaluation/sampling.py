@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 
 from assay.corpora.dataset import Dataset
-from assay.guards.risk.folds import FOLDS, CalibrationItem, Fold, Shares, Stratum, split
+from assay.guards.risk.folds import CalibrationItem, Fold, Shares, Stratum, split
 from assay.pipeline.canonical import digest
 from assay.pipeline.errors import DataError, UsageError
 
@@ -48,9 +48,10 @@ def calibration_items(dataset: Dataset) -> tuple[CalibrationItem, ...]:
     The stratum is ``meta.stratum``, else answerable or unanswerable; the cluster is
     ``meta.cluster``, else the question itself; the documents are those of the
     relevant passages (``meta.document`` in corpus.jsonl, else the passage itself).
+    ``meta.fold``, where there is one, puts the question into that fold.
 
     Raises:
-        DataError: for a stratum that is none of the three.
+        DataError: for a stratum or a fold that is none of the three.
     """
     source = {one.id: str(one.metadata.get("document", one.id)) for one in dataset.documents}
     items = []
@@ -69,6 +70,7 @@ def calibration_items(dataset: Dataset) -> tuple[CalibrationItem, ...]:
                 cluster=str(query.meta.get("cluster", query.id)),
                 documents=tuple(sorted({source.get(name, name) for name in relevant})),
                 content=digest([query.text, list(query.answers), query.answerable, list(relevant)]),
+                fold=query.meta.get("fold"),
             )
         )
     return tuple(items)
@@ -90,8 +92,8 @@ class Cut:
 def cut_of(dataset: Dataset) -> Cut:
     """How info.json says that the set is cut (``folds: {seed, tune, certify, report}``).
 
-    ``folds.order`` may name another order of the three. Without any of it, seed 0
-    and three folds of equal size.
+    Without it, seed 0 and three folds of equal size. Questions that name their fold
+    (``meta.fold``) are not cut.
 
     Raises:
         DataError: if info.json says it in another form.
@@ -100,8 +102,7 @@ def cut_of(dataset: Dataset) -> Cut:
     try:
         parts = [float(written[name]) for name in ("tune", "certify", "report")]
         tune, certify, report = (part / sum(parts) for part in parts)
-        order = tuple(written.get("order", FOLDS))
-        return Cut(int(written["seed"]), Shares(tune, certify, report, order))
+        return Cut(int(written["seed"]), Shares(tune, certify, report))
     except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise DataError(
             f"info.json of '{dataset.name}': 'folds' must be an object with seed, tune, certify"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
@@ -29,6 +30,9 @@ class OnnxCrossEncoderConfig(Config):
         le=32_768,
         description="longest pair in tokens, query and special tokens included",
     )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="cuda needs an NVIDIA card and the extra gpu"
+    )
     threads: int = Field(
         0, ge=0, le=256, description="pairs scored at the same time; 0 for every available core"
     )
@@ -41,7 +45,7 @@ class OnnxCrossEncoderConfig(Config):
 
 @register("models.onnx_cross_encoder@1")
 class OnnxCrossEncoder(CrossEncoder):
-    """Raw relevance logits from an ONNX cross-encoder on the processor.
+    """Raw relevance logits from an ONNX cross-encoder.
 
     Each pair goes through the model alone, so a logit never depends on what else
     was asked. A passage that does not fit beside its query is cut into windows of
@@ -68,6 +72,7 @@ class OnnxCrossEncoder(CrossEncoder):
             found,
             max_tokens=self.config.max_tokens,
             threads=self.config.threads,
+            device=self.config.device,
             name=self.name,
         )
         self._logit(self._windows("", "")[0])

@@ -32,6 +32,9 @@ class OnnxEmbedderConfig(Config):
     )
     query_prefix: str = Field("", description="put before each query, as trained")
     passage_prefix: str = Field("", description="put before each window of a passage, as trained")
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="cuda needs an NVIDIA card and the extra gpu"
+    )
     threads: int = Field(
         0, ge=0, le=256, description="texts embedded at the same time; 0 for every available core"
     )
@@ -44,7 +47,7 @@ class OnnxEmbedderConfig(Config):
 
 @register("models.onnx_embedder@1")
 class OnnxEmbedder(Embedder):
-    """Unit vectors from an ONNX encoder on the processor.
+    """Unit vectors from an ONNX encoder.
 
     A text over ``max_tokens`` is cut into windows of about equal length; its vector
     is the mean of the windows' unit vectors, weighted by their tokens, brought back
@@ -70,6 +73,7 @@ class OnnxEmbedder(Embedder):
             found,
             max_tokens=self.config.max_tokens,
             threads=self.config.threads,
+            device=self.config.device,
             name=self.name,
         )
         self._encoder = encoder

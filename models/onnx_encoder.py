@@ -150,7 +150,13 @@ class OnnxEncoder:
         self.session = None
 
 
-def load(found: Located, *, max_tokens: int, threads: int, name: str) -> OnnxEncoder:
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+"""What ONNX runtime calls the devices."""
+
+
+def load(
+    found: Located, *, max_tokens: int, threads: int, name: str, device: str = "cpu"
+) -> OnnxEncoder:
     """Load model and tokenizer from a located folder.
 
     Args:
@@ -159,9 +165,10 @@ def load(found: Located, *, max_tokens: int, threads: int, name: str) -> OnnxEnc
         max_tokens: longest input, special tokens included.
         threads: texts at work at the same time; 0 for every available core.
         name: the component that asks, for messages.
+        device: ``cpu`` or ``cuda``.
 
     Raises:
-        ModelError: if a library or a file is missing or cannot be loaded.
+        ModelError: if a library, a file or the device is missing or cannot be loaded.
         UsageError: if ``max_tokens`` is more than the model can read.
     """
     try:
@@ -171,6 +178,11 @@ def load(found: Located, *, max_tokens: int, threads: int, name: str) -> OnnxEnc
         raise ModelError(
             f"{name} needs {error.name}: install it with `pip install 'assay[embedded]'`"
         ) from error
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+        raise ModelError(
+            f"{name}: this build of onnxruntime cannot use '{device}': install it for NVIDIA cards"
+            " with `pip uninstall onnxruntime && pip install 'assay[gpu]'`, or write 'device: cpu'"
+        )
     weights = found.file(".onnx")
     folder = weights.parent
     tokenizer_file = folder / "tokenizer.json"
@@ -187,9 +199,9 @@ def load(found: Located, *, max_tokens: int, threads: int, name: str) -> OnnxEnc
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            str(weights), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(str(weights), options, providers=[PROVIDERS[device]])
+        if session.get_providers()[0] != PROVIDERS[device]:
+            raise OSError(f"onnxruntime fell back from {device} to the processor")
         tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_file))
     except Exception as error:  # both libraries raise bare Exception subclasses of their own
         raise ModelError(

@@ -70,6 +70,11 @@ def plan(
 
 @command.command()
 @_shared
+@click.option(
+    "--expires",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Last day on which the certificate holds; without it, until the pipeline changes.",
+)
 @click.option("--allow-retired", is_flag=True, help="Certify on questions that were used up.")
 def run(
     pipeline: str,
@@ -78,6 +83,7 @@ def run(
     delta: float,
     grid: int,
     tenant: str,
+    expires: datetime | None,
     allow_retired: bool,
 ) -> None:
     """Fit, freeze, certify: writes the certificate that the PIPELINE file names.
@@ -91,7 +97,13 @@ def run(
     loaded = dataset.load(data, tenant=tenant)
     items = calibration_items(loaded)
     settings = settings_of(
-        built, loaded, _risks(risks), delta=delta, grid=grid, allow_retired=allow_retired
+        built,
+        loaded,
+        _risks(risks),
+        delta=delta,
+        grid=grid,
+        expires=None if expires is None else expires.date(),
+        allow_retired=allow_retired,
     )
     trial = prepare(items, settings, place)
     if trial.retired and not allow_retired:

@@ -29,11 +29,6 @@ from assay.pipeline import Passage, Scope
 from assay.pipeline.errors import WorldError
 
 TENANT = "local"
-FOLDS = {"seed": 37, "tune": 1, "certify": 1, "report": 1, "order": ("tune", "report", "certify")}
-"""The cut of the demo's questions; the seed was chosen for folds of even size, before any run. The
-attempts to certify so far are in the shipped ``attempts.jsonl``: two on the middle third, which
-reports since then, and one on the last."""
-
 SHOWN = {"answerable": 8, "unanswerable": 3, "poisoned": 1}
 """How many questions of each kind are answered on the screen."""
 
@@ -134,9 +129,7 @@ def index_reference(pipeline: str, folder: Path) -> Dataset:
         tenant=TENANT,
     )
     _index(pipeline, [*documents, *made.planted], say=True)
-    write_reference_set(
-        made, folder, description="pydoc_data.topics of the running Python", folds=FOLDS
-    )
+    write_reference_set(made, folder, description="pydoc_data.topics of the running Python")
     if made.left_out:
         notes.print(
             f"{len(made.left_out)} questions do not apply to this Python's reference", markup=False

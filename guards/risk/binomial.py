@@ -49,6 +49,41 @@ def binomial_cdf(k: int, n: int, p: float) -> float:
     return min(1.0, math.exp(largest) * math.fsum(math.exp(term - largest) for term in terms))
 
 
+def beta_binomial_cdf(k: int, n: int, a: float, b: float) -> float:
+    """P(X <= k) for X ~ Binomial(n, r) with r ~ Beta(a, b).
+
+    Args:
+        k: count, any integer.
+        n: number of draws, at least 0.
+        a: above 0.
+        b: above 0.
+
+    Raises:
+        UsageError: for counts that are not integers or shapes that are not positive.
+
+    >>> beta_binomial_cdf(1, 4, 1.0, 1.0)  # a uniform risk makes all counts equally likely
+    0.4
+    """
+    _integers(k=k, n=n)
+    if n < 0 or not (a > 0.0 and b > 0.0):
+        raise UsageError(f"expected n >= 0, a > 0 and b > 0, found {n=}, {a=}, {b=}")
+    if k >= n:
+        return 1.0
+    whole = math.lgamma(n + 1) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    whole -= math.lgamma(n + a + b)
+    terms = (
+        math.exp(
+            whole
+            - math.lgamma(i + 1)
+            - math.lgamma(n - i + 1)
+            + math.lgamma(i + a)
+            + math.lgamma(n - i + b)
+        )
+        for i in range(k + 1)
+    )
+    return round(min(1.0, math.fsum(terms)), 12)
+
+
 def p_value(k: int, n: int, alpha: float) -> float:
     """p-value of "the risk exceeds alpha" after ``k`` losses in ``n`` questions.
 

@@ -2,8 +2,8 @@
 
 1. The questions are cut into folds that share no cluster and no document.
 2. The pipeline is observed on the tune fold with open gates. Quantiles of its
-   scores make a grid; the Pareto path through it, from the safest thresholds to
-   the most useful, is written to disk. From here on it is fixed.
+   scores make a grid; the Pareto path through it, from the thresholds that are most
+   sure to pass to the most useful, is written to disk. From here on it is fixed.
 3. The pipeline is observed on one question of each cluster of the certify fold,
    with the loosest gates of the path. One observation serves all thresholds,
    because a gate is a pure filter: it compares a score that does not depend on
@@ -23,6 +23,7 @@ pipeline over labelled questions.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -98,12 +99,18 @@ def calibrate(
         return _written(issuer.untested(diagnosis), certificate_path)
 
     tune = _observed(observe, trial.folds["tune"], dict.fromkeys(settings.thresholds))
-    points = measure(tune, grid(tune, settings.thresholds, settings.grid), settings.risks)
-    safest = pareto_path(points)[0]
-    path = pareto_path(point for point in points if point.p_value <= HOPELESS)
+    points = measure(
+        tune,
+        grid(tune, settings.thresholds, settings.grid),
+        settings.risks,
+        tested=Counter(one.stratum for one in trial.tested),
+        delta=trial.delta,
+    )
+    surest = pareto_path(points)[0]
+    path = pareto_path(point for point in points if point.power >= HOPELESS)
     if not path:
         return _written(
-            issuer.untested(_diagnosis(tune, settings, safest, trial.delta, tested=False)),
+            issuer.untested(_diagnosis(tune, settings, surest, trial.delta, tested=False)),
             certificate_path,
         )
     frozen = _freeze(path, settings, trial, digest(parts), files)
@@ -112,7 +119,7 @@ def calibrate(
     walked = walk([one.thresholds for one in path], certify, settings.risks, trial.delta)
     following = spending(settings.delta, trial.number + 1)
     diagnosis = (
-        None if walked.rejected else _diagnosis(tune, settings, safest, following, tested=True)
+        None if walked.rejected else _diagnosis(tune, settings, surest, following, tested=True)
     )
     ledger = ledger_bytes(certify) if walked.rejected else None
     certificate = issuer.tested(
@@ -190,7 +197,7 @@ def _observed(
 def _diagnosis(
     tune: Sequence[Observation],
     settings: Settings,
-    safest: PathPoint,
+    surest: PathPoint,
     delta: float,
     *,
     tested: bool,
@@ -198,7 +205,7 @@ def _diagnosis(
     return diagnose(
         tune,
         settings.risks,
-        safest=safest.thresholds,
+        surest=surest.thresholds,
         thresholds=settings.thresholds,
         delta=delta,
         tested=tested,

@@ -28,6 +28,7 @@ class CalibrationItem:
         documents: ids of the documents that the question was written from.
         content: digest of text and labels, so that the data's fingerprint covers
             them.
+        fold: where whoever labelled the data put it; None leaves it to ``split``.
     """
 
     id: str
@@ -35,6 +36,7 @@ class CalibrationItem:
     cluster: str
     documents: tuple[str, ...] = ()
     content: str = ""
+    fold: Fold | None = None
 
     def __post_init__(self) -> None:
         if not self.id or not self.cluster:
@@ -47,6 +49,11 @@ class CalibrationItem:
                 f"question '{self.id}' has stratum {self.stratum!r}; expected one of"
                 f" {', '.join(STRATA)}"
             )
+        if self.fold is not None and self.fold not in FOLDS:
+            raise DataError(
+                f"question '{self.id}' has fold {self.fold!r}; expected one of {', '.join(FOLDS)},"
+                " or none at all"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +64,16 @@ class Shares:
         tune: share for grids, the path and fitted calibrators.
         certify: share for the test, looked at once.
         report: share that calibration never touches, for honest figures.
-        order: in which the folds are dealt out of the hashed units. Another order
-            gives the same thirds other parts, when a fold has been used up.
     """
 
     tune: float = 1 / 3
     certify: float = 2 / 3
     report: float = 0.0
-    order: tuple[Fold, ...] = FOLDS
 
     def __post_init__(self) -> None:
         sizes = (self.tune, self.certify, self.report)
         if min(sizes) < 0 or abs(sum(sizes) - 1) > 1e-9 or not self.tune or not self.certify:
             raise UsageError(f"the folds' shares must sum to 1, found {sizes}")
-        if sorted(self.order) != sorted(FOLDS):
-            raise UsageError(f"the folds' order must name each of {FOLDS} once, found {self.order}")
 
 
 def split(
@@ -79,11 +81,11 @@ def split(
 ) -> dict[Fold, tuple[CalibrationItem, ...]]:
     """Cut labelled questions into folds that share no cluster and no document.
 
-    Questions that share a cluster or a document, directly or through others,
-    form a unit. A unit's fold depends on nothing but the seed and the unit's
-    first name in alphabetical order, so a question stays where it is when
-    unrelated questions are added. Folds are therefore only about as large as
-    ``shares`` says.
+    A question that names its fold goes there. Of the others, those that share a
+    cluster or a document, directly or through others, form a unit. A unit's fold
+    depends on nothing but the seed and the unit's first name in alphabetical order,
+    so a question stays where it is when unrelated questions are added. Folds are
+    therefore only about as large as ``shares`` says.
 
     Args:
         items: labelled questions; ids must be unique.
@@ -94,14 +96,15 @@ def split(
         The folds, each in order of id.
 
     Raises:
-        DataError: if an id occurs twice.
+        DataError: if an id occurs twice, or named folds share a cluster or document.
     """
     shares = shares or Shares()
     check_unique(items)
-    units = _units(items)
+    units = _units(one for one in items if one.fold is None)
     folds: dict[Fold, list[CalibrationItem]] = {fold: [] for fold in FOLDS}
     for item in sorted(items, key=lambda one: one.id):
-        folds[_dealt(_uniform(seed, units[_cluster(item)]), shares)].append(item)
+        fold = item.fold or _dealt(_uniform(seed, units[_cluster(item)]), shares)
+        folds[fold].append(item)
     result = {fold: tuple(members) for fold, members in folds.items()}
     check_disjoint(result)
     return result
@@ -110,7 +113,7 @@ def split(
 def _dealt(place: float, shares: Shares) -> Fold:
     """The fold of a unit whose hash lies at ``place`` in [0, 1)."""
     sizes = {"tune": shares.tune, "certify": shares.certify, "report": shares.report}
-    used = [fold for fold in shares.order if sizes[fold] > 0]
+    used = [fold for fold in FOLDS if sizes[fold] > 0]
     end = 0.0
     for fold in used:
         end += sizes[fold]
@@ -148,7 +151,7 @@ def check_disjoint(folds: Mapping[Fold, Sequence[CalibrationItem]]) -> None:
                 if owner != fold:
                     raise DataError(
                         f"{kind} '{name}' is in fold '{owner}' and in fold '{fold}' (question"
-                        f" '{item.id}'): cut the folds with assay.guards.risk.folds.split"
+                        f" '{item.id}'): put both into one fold, or let assay cut the folds"
                     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.guards.risk.binomial import p_value
+from assay.guards.risk.binomial import beta_binomial_cdf, max_failures, p_value
 from assay.guards.risk.fixed_sequence import fixed_sequence
+from assay.guards.risk.folds import STRATA, Stratum
 from assay.guards.risk.losses import (
     Count,
     Observation,
@@ -26,8 +27,8 @@ from assay.pipeline.errors import DataError, UsageError
 CAP = 16
 """Most points on a path."""
 
-HOPELESS = 0.5
-"""Points with a larger p-value on tune are left out: their risk is about at its level or above."""
+HOPELESS = 0.05
+"""Points that would pass the test with a smaller chance are left out; so they spend no attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,13 @@ class PathPoint:
 
     Args:
         thresholds: threshold name to value.
-        p_value: largest p-value over the risks.
+        power: predicted chance, in [0, 1], that it passes the test on the certify fold.
         utility: right answers per answerable question.
-        others: the other risks' p-values, largest first.
     """
 
     thresholds: Mapping[str, float]
-    p_value: float
+    power: float
     utility: float
-    others: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,41 +114,75 @@ def measure(
     observations: Sequence[Observation],
     candidates: Iterable[Mapping[str, float]],
     risks: Sequence[Risk],
+    *,
+    tested: Mapping[Stratum, int],
+    delta: float,
 ) -> list[PathPoint]:
-    """p-value and utility of each candidate on the tune fold."""
+    """Predicted power and utility of each candidate.
+
+    Args:
+        observations: of the tune fold.
+        candidates: thresholds.
+        risks: what is to be certified.
+        tested: certify questions of each stratum, one per cluster.
+        delta: size of the test on them.
+    """
+    sizes = Counter(one.stratum for one in observations)
     points = []
     for thresholds in candidates:
-        counts = [count(risk, observations, thresholds) for risk in risks]
+        power = 1.0
+        for risk in risks:
+            strata = STRATA if risk.stratum is None else (risk.stratum,)
+            growth = sum(tested.get(one, 0) for one in strata) / max(
+                1, sum(sizes[one] for one in strata)
+            )
+            seen = count(risk, observations, thresholds)
+            power *= predicted_power(seen, round(seen.n * growth), risk.alpha, delta)
         right = right_rate(observations, thresholds)
-        utility = right.k / right.n if right.n else 0.0
-        first, *others = sorted(
-            (p_value(one.k, one.n, risk.alpha) for risk, one in zip(risks, counts, strict=True)),
-            reverse=True,
-        )
-        points.append(PathPoint(thresholds, first, utility, tuple(others)))
+        points.append(PathPoint(thresholds, power, right.k / right.n if right.n else 0.0))
     return points
 
 
+def predicted_power(seen: Count, n: int, alpha: float, delta: float) -> float:
+    """Chance that ``n`` new questions certify a risk, after ``seen``.
+
+    The posterior predictive probability under the Jeffreys prior Beta(1/2, 1/2) that
+    new losses are few enough. Unlike a small p-value it does not mistake luck on
+    few answers for safety, and it counts what few answers cost: a test needs them.
+
+    Args:
+        seen: losses on the tune fold.
+        n: questions of the test.
+        alpha: the level, in (0, 1).
+        delta: size of the test, in (0, 1).
+    """
+    most = max_failures(n, alpha, delta)
+    if most is None:
+        return 0.0
+    return beta_binomial_cdf(most, n, seen.k + 0.5, seen.n - seen.k + 0.5)
+
+
 def pareto_path(points: Iterable[PathPoint], *, cap: int = CAP) -> tuple[PathPoint, ...]:
-    """From the safest point to the most useful, each more useful than all before.
+    """From the surest point to the most useful, each more useful than all before.
 
     Source: Laufer-Goldshtein and others, Efficiently Controlling Multiple Risks
-    with Pareto Testing (2022). Differs: points are ordered by their largest
-    p-value, then by the next largest and so on. A risk that can never look better,
-    such as none of 12 attacks admitted, has one p-value everywhere; ordered by the
-    largest alone, all points below it would tie, and the most useful, that is the
-    riskiest of them, would be tested first. Ties go to the stricter thresholds. A
-    longer path is thinned evenly; its two ends stay.
+    with Pareto Testing (2022). Differs: points are ordered by the predicted chance
+    to pass, not by their largest p-value on the tune fold. A risk that can never look
+    better, such as none of 12 attacks admitted, has one p-value everywhere, hides
+    the order of the others, and the most useful, that is the riskiest of the tied
+    points would be tested first; and of many points with few answers some have a
+    small p-value by luck. The first failure ends the walk, so its first point
+    must be the surest. Any order is valid that looks at the tune fold only. Ties go
+    to the stricter thresholds. A longer path is thinned evenly; its two ends stay.
 
     Args:
         points: candidates, measured on the tune fold.
         cap: most points that are kept, at least 2.
     """
 
-    def order(point: PathPoint) -> tuple[list[float], float, list[tuple[str, float]]]:
+    def order(point: PathPoint) -> tuple[float, float, list[tuple[str, float]]]:
         strictness = sorted((name, -value) for name, value in point.thresholds.items())
-        p = [math.inf if math.isnan(one) else one for one in (point.p_value, *point.others)]
-        return p, -point.utility, strictness
+        return -point.power, -point.utility, strictness
 
     path: list[PathPoint] = []
     for point in sorted(points, key=order):
@@ -199,7 +232,7 @@ def frozen_path(points: Sequence[PathPoint], settings: Mapping[str, Any]) -> byt
         "points": [
             {
                 "thresholds": {name: value.hex() for name, value in point.thresholds.items()},
-                "tune": {"p": point.p_value, "utility": point.utility},
+                "tune": {"power": point.power, "utility": point.utility},
             }
             for point in points
         ],

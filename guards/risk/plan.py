@@ -88,7 +88,7 @@ def diagnose(
     tune: Sequence[Observation],
     risks: Sequence[Risk],
     *,
-    safest: Thresholds,
+    surest: Thresholds,
     thresholds: Sequence[str],
     delta: float,
     tested: bool,
@@ -100,12 +100,12 @@ def diagnose(
     Args:
         tune: observations of the tune fold, made with open gates.
         risks: what was to be certified.
-        safest: the safest thresholds on tune.
+        surest: the thresholds that are most sure to pass, judged on tune.
         thresholds: names of all thresholds.
         delta: size of the next test.
         tested: whether the certify fold was looked at.
     """
-    counts = [count(risk, tune, safest) for risk in risks]
+    counts = [count(risk, tune, surest) for risk in risks]
     ranked = sorted(
         zip(risks, counts, strict=True), key=lambda one: -p_value(one[1].k, one[1].n, one[0].alpha)
     )
@@ -129,7 +129,7 @@ def diagnose(
         )
     floor = _abstention_floor(tune, risks, thresholds, delta)
     parts = [
-        f"At the safest thresholds tried, {risk.name} is {binding.k} of {binding.n} on the tune"
+        f"At the surest thresholds tried, {risk.name} is {binding.k} of {binding.n} on the tune"
         f" fold, where at most {risk.alpha:g} is allowed.",
         remedy,
     ]

@@ -15,7 +15,6 @@ from tests.evaluation.made import question
 from tests.evaluation.test_attacks import TEMPLATES
 
 LOCAL = Scope("local")
-FOLDS = {"seed": 3, "tune": 1, "certify": 2, "report": 1}
 TEXT = 'The call "divmod()" gives\n   both results. Elsewhere divmod() is named.'
 PASSAGES = (
     Passage("binary#0", "binary", TEXT, LOCAL, title="Binary", start=5, end=80, metadata={"topic": "binary"}),
@@ -50,9 +49,8 @@ def test_a_quote_is_found_across_line_breaks_and_the_span_is_its_text() -> None:
 def test_evidence_answers_and_planted_passages_make_a_set_that_loads(tmp_path: Path) -> None:
     made = build_reference_set(PASSAGES, QUESTIONS, TEMPLATES, tenant="local")
     assert made.left_out == {"c": "this Python's reference lacks 'was removed in this version'"}
-    write_reference_set(made, tmp_path / "set", description="made for a test", folds=FOLDS)
+    write_reference_set(made, tmp_path / "set", description="made for a test")
     loaded = load(tmp_path / "set")
-    assert loaded.info["folds"] == FOLDS
     assert [one.id for one in loaded.queries] == ["a", "b", "d", "u"]
     assert loaded.qrels == {"a": {"binary#0": 1}, "b": {"types#3": 1}, "d": {"binary#0": 1}}
     assert {one.id for one in loaded.documents} == {
@@ -70,12 +68,12 @@ def test_evidence_answers_and_planted_passages_make_a_set_that_loads(tmp_path: P
 def test_writing_again_replaces_the_set_and_nothing_else(tmp_path: Path) -> None:
     made = build_reference_set(PASSAGES, QUESTIONS[:1], TEMPLATES, tenant="local")
     for _ in range(2):
-        write_reference_set(made, tmp_path / "set", description="made for a test", folds=FOLDS)
+        write_reference_set(made, tmp_path / "set", description="made for a test")
     assert [one.name for one in tmp_path.iterdir()] == ["set"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="no data set"):
-        write_reference_set(made, tmp_path / "mine", description="made for a test", folds=FOLDS)
+        write_reference_set(made, tmp_path / "mine", description="made for a test")
 
 
 def test_an_answerable_question_without_evidence_is_a_mistake() -> None:

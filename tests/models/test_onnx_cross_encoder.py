@@ -9,6 +9,7 @@ import pytest
 
 from assay.models.onnx_cross_encoder import OnnxCrossEncoder, OnnxCrossEncoderConfig
 from assay.pipeline.context import RunContext
+from assay.pipeline.errors import ModelError
 from assay.pipeline.registry import find
 
 KEY = "ms-marco-minilm-l12-v2-int8"
@@ -78,3 +79,15 @@ def test_no_pairs_cost_nothing(encoder: OnnxCrossEncoder) -> None:
 
 def test_the_registry_finds_it() -> None:
     assert find("models.onnx_cross_encoder@1") is OnnxCrossEncoder
+
+
+@pytest.mark.models
+def test_a_device_that_the_installed_runtime_cannot_use_is_named(
+    needs: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    needs(KEY)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    made = OnnxCrossEncoder(OnnxCrossEncoderConfig(device="cuda"))
+    with pytest.raises(ModelError, match=r"cannot use 'cuda'.*assay\[gpu\]"):
+        made.start()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.guards.risk.binomial import (
+    beta_binomial_cdf,
     binomial_cdf,
     clopper_pearson_lower,
     clopper_pearson_upper,
@@ -165,3 +166,18 @@ def test_scipy_agrees() -> None:
                 assert binomial_cdf(k, n, p) == pytest.approx(stats.binom.cdf(k, n, p), abs=1e-10)
             beta = stats.beta.ppf(0.9, k + 1, n - k)
             assert clopper_pearson_upper(k, n, 0.1) == pytest.approx(beta, abs=1e-9)
+
+
+def test_a_uniform_risk_makes_every_count_equally_likely() -> None:
+    for n in (1, 7, 60):
+        for k in range(-1, n + 1):
+            assert beta_binomial_cdf(k, n, 1.0, 1.0) == pytest.approx((k + 1) / (n + 1), abs=1e-9)
+
+
+def test_a_risk_known_for_sure_gives_the_binomial() -> None:
+    assert beta_binomial_cdf(4, 100, 1e7, 9e7) == pytest.approx(binomial_cdf(4, 100, 0.1), abs=1e-5)
+
+
+def test_shapes_that_are_no_beta_distribution_are_refused() -> None:
+    with pytest.raises(UsageError, match="a > 0"):
+        beta_binomial_cdf(1, 2, 0.0, 1.0)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from assay.guards.risk.folds import (
     CalibrationItem,
+    Fold,
     Shares,
     check_disjoint,
     one_per_cluster,
@@ -110,12 +111,31 @@ def test_of_a_shared_cluster_the_question_of_the_rarer_stratum_is_tested() -> No
         assert [one.id for one in tested] == ["a3", "a4", "p0", "p1", "p2"]
 
 
-def test_another_order_deals_the_same_thirds_to_other_folds() -> None:
-    items = [item(f"q{n}", f"c{n}") for n in range(60)]
-    thirds = (1 / 3, 1 / 3, 1 / 3)
-    usual = split(items, seed=1, shares=Shares(*thirds))
-    other = split(items, seed=1, shares=Shares(*thirds, order=("tune", "report", "certify")))
-    assert other["tune"] == usual["tune"]
-    assert (other["certify"], other["report"]) == (usual["report"], usual["certify"])
-    with pytest.raises(UsageError, match="each of"):
-        Shares(*thirds, order=("tune", "tune", "report"))
+def test_a_question_stays_in_the_fold_that_its_labeller_named() -> None:
+    folds: tuple[Fold, ...] = ("report", "tune", "certify")
+    named = [CalibrationItem(f"n{n}", "answerable", f"c{n}", fold=folds[n % 3]) for n in range(30)]
+    free = [item(f"q{n}", f"d{n}") for n in range(60)]
+    for seed in range(3):
+        cut = split([*named, *free], seed=seed, shares=Shares(1 / 3, 1 / 3, 1 / 3))
+        for fold, members in cut.items():
+            assert {one.fold for one in members} <= {None, fold}
+        alone = split(free, seed=seed, shares=Shares(1 / 3, 1 / 3, 1 / 3))
+        assert all(set(alone[fold]) <= set(cut[fold]) for fold in folds)
+
+
+def test_named_folds_that_share_a_cluster_or_a_document_are_refused() -> None:
+    for first, second in (
+        (("c", "d1"), ("c", "d2")),
+        (("c1", "d"), ("c2", "d")),
+    ):
+        pair = [
+            CalibrationItem("a", "answerable", first[0], (first[1],), fold="tune"),
+            CalibrationItem("b", "answerable", second[0], (second[1],), fold="report"),
+        ]
+        with pytest.raises(DataError, match="put both into one fold"):
+            split(pair, seed=0)
+
+
+def test_an_unknown_fold_is_refused() -> None:
+    with pytest.raises(DataError, match="expected one of tune, certify, report"):
+        CalibrationItem("a", "answerable", "c", fold="dev")  # type: ignore[arg-type]

@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.guards.risk.attempts import spending
-from assay.guards.risk.binomial import binomial_cdf, p_value
+from assay.guards.risk.binomial import binomial_cdf, max_failures, p_value
 from assay.guards.risk.fixed_sequence import fixed_sequence
+from assay.guards.risk.folds import Stratum
 from assay.guards.risk.losses import Count, Observation, Risk, max_p_value
 from assay.guards.risk.path import (
     PathPoint,
     frozen_path,
     grid,
     loosest,
+    measure,
     pareto_path,
+    predicted_power,
     thawed_path,
     walk,
 )
@@ -90,16 +93,16 @@ def test_what_is_rejected_is_a_prefix(p_values: list[float], delta: float) -> No
         assert result.rejected == len(p_values)
 
 
-def point(p: float, utility: float, threshold: float = 0.0) -> PathPoint:
-    return PathPoint({"gate": threshold}, p, utility)
+def point(power: float, utility: float, threshold: float = 0.0) -> PathPoint:
+    return PathPoint({"gate": threshold}, power, utility)
 
 
-def test_the_path_goes_from_safe_to_useful_without_dominated_points() -> None:
-    points = [point(0.3, 0.9), point(0.01, 0.2), point(0.2, 0.4), point(0.1, 0.5), point(0.4, 0.9)]
-    assert [(one.p_value, one.utility) for one in pareto_path(points)] == [
-        (0.01, 0.2),
-        (0.1, 0.5),
-        (0.3, 0.9),
+def test_the_path_goes_from_sure_to_useful_without_dominated_points() -> None:
+    points = [point(0.7, 0.9), point(0.99, 0.2), point(0.8, 0.4), point(0.9, 0.5), point(0.6, 0.9)]
+    assert [(one.power, one.utility) for one in pareto_path(points)] == [
+        (0.99, 0.2),
+        (0.9, 0.5),
+        (0.7, 0.9),
     ]
 
 
@@ -118,7 +121,8 @@ def test_a_path_is_increasing_short_and_keeps_its_ends(
     assert len(short) <= cap
     assert {one.utility for one in short} <= {one.utility for one in full}
     assert [one.utility for one in short] == sorted({one.utility for one in short})
-    assert [one.p_value for one in short] == sorted(one.p_value for one in short)
+    powers = [one.power for one in short]
+    assert powers == sorted(powers, reverse=True)
     if points:
         assert (short[0], short[-1]) == (full[0], full[-1])
         assert max(one.utility for one in points) == full[-1].utility
@@ -193,7 +197,7 @@ def test_false_certificates_stay_within_delta_at_the_boundary_and_stopping_is_wh
         certify = generator.binomial(400, risk, 50)
         utilities = tune + generator.random(50)
         points = [
-            PathPoint({"at": float(i)}, table[200][k], float(utilities[i]))
+            PathPoint({"at": float(i)}, -table[200][k], float(utilities[i]))
             for i, k in enumerate(tune)
         ]
         path = [int(one.thresholds["at"]) for one in pareto_path(points)]
@@ -220,11 +224,52 @@ def test_spending_all_attempts_on_one_fold_stays_within_delta() -> None:
     assert sum(spending(delta, t) for t in range(1, 5000)) < delta
 
 
-def test_a_risk_that_cannot_look_better_does_not_hide_the_order_of_the_others() -> None:
-    """All points share the p-value of 'no attack admitted'; the safest must still come first."""
-    points = [
-        PathPoint({"a": 0.9}, 0.03, 0.30, (0.001,)),
-        PathPoint({"a": 0.5}, 0.03, 0.60, (0.029,)),
-        PathPoint({"a": 0.7}, 0.03, 0.45, (0.010,)),
+def fold(
+    answered: list[tuple[float, bool]], attacks: int = 12, silent: int = 0
+) -> list[Observation]:
+    """Answerable questions with score and rightness, attacked ones, and ones without an answer."""
+    seen = [observation(f"a{i}", score, right=right) for i, (score, right) in enumerate(answered)]
+    seen += [
+        Observation(f"p{i}", "poisoned", f"p{i}", False, None, {"gate": None})
+        for i in range(attacks)
     ]
-    assert [point.thresholds["a"] for point in pareto_path(points)] == [0.9, 0.7, 0.5]
+    return seen + [observation(f"s{i}", None) for i in range(silent)]
+
+
+TESTED: dict[Stratum, int] = {"answerable": 100, "poisoned": 12}
+
+
+def test_a_risk_that_cannot_look_better_does_not_hide_the_order_of_the_others() -> None:
+    """None of 12 attacks admitted has one p-value at each point; the surest must still lead."""
+    seen = fold([(0.9, True)] * 40 + [(0.7, True)] * 7 + [(0.7, False)] * 3 + [(0.5, False)] * 9)
+    risks = [Risk("hallucination", 0.25), Risk("poison_admitted", 0.25)]
+    points = measure(
+        seen, [{"gate": at} for at in (0.5, 0.7, 0.9)], risks, tested=TESTED, delta=0.1
+    )
+    assert max_p_value(risks, [Count(0, 40), Count(0, 12)]) == pytest.approx(0.75**12)
+    assert points[2].power > points[1].power > points[0].power
+    assert [one.thresholds["gate"] for one in pareto_path(points)] == [0.9, 0.7]
+
+
+def test_luck_on_few_answers_does_not_lead_the_path() -> None:
+    """No wrong answer of 15 is worth less than 1 of 40: the test will need answers to count."""
+    seen = fold([(0.9, True)] * 15 + [(0.8, True)] * 24 + [(0.8, False)], attacks=0, silent=60)
+    risk = Risk("hallucination", 0.25)
+    few, many = measure(
+        seen, [{"gate": 0.9}, {"gate": 0.8}], [risk], tested={"answerable": 100}, delta=0.06
+    )
+    assert many.power > few.power
+    assert [one.thresholds["gate"] for one in pareto_path([few, many])] == [0.8]
+
+
+def test_predicted_power_is_the_share_of_worlds_that_pass() -> None:
+    generator = np.random.default_rng(5)
+    risks = generator.beta(3.5, 37.5, 200_000)
+    most = max_failures(50, 0.2, 0.1)
+    assert most is not None
+    share = (generator.binomial(50, risks) <= most).mean()
+    assert predicted_power(Count(3, 40), 50, 0.2, 0.1) == pytest.approx(share, abs=0.004)
+
+
+def test_a_test_that_is_too_small_to_pass_has_no_power() -> None:
+    assert predicted_power(Count(0, 1000), 5, 0.1, 0.1) == 0.0

@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check dev lock wheel clean
+.PHONY: help demo test torch check dev lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -18,6 +18,10 @@ demo: ## install into .venv and show the whole product on Python's own documenta
 test: dev ## install what tests need and run them all
 	@$(BIN)/assay models pull --set test
 	@$(BIN)/python -m pytest
+
+torch: dev ## add the extra torch and run its tests
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/torch.txt -e '.[torch]'
+	@$(BIN)/python -m pytest tests/models/test_torch_models.py
 
 check: dev ## format, lint, types, import floors, examples in docstrings and files
 	@$(BIN)/ruff format --check .

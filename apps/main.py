@@ -11,6 +11,7 @@ from assay.pipeline.errors import AssayError, BuildError
 
 COMMANDS = {
     "ask": "answer one question",
+    "cache": "look into the cache of node outputs, and empty it",
     "calibrate": "find thresholds that keep a promise, and certify them",
     "check": "list every error of a pipeline file",
     "demo": "the whole product on the documentation that every Python carries",
@@ -19,7 +20,9 @@ COMMANDS = {
     "graph": "draw a pipeline",
     "index": "build or update a pipeline's corpus",
     "models": "list, fetch, verify and remove the embedded models",
+    "replay": "run a recorded query again and say where it parts from the record",
     "run": "answer a file of questions",
+    "schema": "print the JSON Schema of pipeline files, for editors",
 }
 
 

@@ -2,43 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+
+import click
 
 from assay.apps.console import notes
 from assay.apps.examples import locate
 from assay.corpora.corpus import Corpus
 from assay.guards.risk.certificate import apply
 from assay.pipeline import Pipeline, Query, Scope, build
+from assay.pipeline.compose import target_of
 from assay.pipeline.errors import UsageError
 
 MAX_QUESTION = 20_000
 """Longest question that is taken, in characters."""
 
 
-def load(pipeline: str) -> Pipeline:
-    """Build a pipeline given by path or shipped name; nothing is loaded yet."""
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME.FIELD=VALUE",
+    help="Set a field of a node or resource, whatever the file says. May be repeated.",
+)
+"""For every command that loads a pipeline."""
+
+
+def load(pipeline: str, overrides: Collection[str] = ()) -> Pipeline:
+    """Build a pipeline given by path or shipped name; nothing is loaded yet.
+
+    Args:
+        pipeline: path or name.
+        overrides: what ``--set`` was given.
+    """
     path, base = locate(pipeline)
-    return build(path, base=base)
+    return build(path, base=base, overrides=overrides)
 
 
 @contextmanager
-def opened(pipeline: str) -> Iterator[Pipeline]:
+def opened(pipeline: str, overrides: Collection[str] = ()) -> Iterator[Pipeline]:
     """A started pipeline with its certificate in force, closed at the end.
 
     Raises:
         CertificateError: if the file says ``refuse`` and the certificate does not hold.
+        UsageError: if ``--set`` names a threshold that a certificate sets.
     """
-    built = load(pipeline)
+    built = load(pipeline, overrides)
     with notes.status("loading") as status:
         built.start(notify=lambda name: status.update(f"loading {name}"))
     try:
         applied = apply(built)
         for difference in applied.differences:
             notes.print(f"uncertified: {difference}", markup=False, style="yellow")
-        yield applied.pipeline
+        yield with_own_thresholds(applied.pipeline, built, overrides)
     finally:
         built.close()
+
+
+def with_own_thresholds(applied: Pipeline, built: Pipeline, overrides: Collection[str]) -> Pipeline:
+    """Thresholds from ``--set`` go before those of a certificate that is not in force."""
+    targets = {target_of(one) for one in overrides}
+    own = {name: target for name, target in built.thresholds.items() if target in targets}
+    if not own:
+        return applied
+    if applied.certificate_id is not None:
+        raise UsageError(
+            f"--set {min(own.values())}: the certificate {applied.certificate_id} sets this"
+            " threshold; take 'certificate' out of the file to set it yourself"
+        )
+    values = {}
+    for name, target in own.items():
+        node, field = target.split(".", 1)
+        values[name] = getattr(built.steps[node].node.config, field)
+    return applied.with_thresholds(values)
 
 
 def corpus_of(pipeline: Pipeline, name: str | None = None) -> tuple[str, Corpus]:

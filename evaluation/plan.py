@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.pipeline.graph import Pipeline, Step
+from assay.pipeline.graph import Pipeline
+from assay.pipeline.plan import Step
 from assay.pipeline.types import members
 from assay.pipeline.words import Ranking, Selection, Verdicts
 

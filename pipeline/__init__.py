@@ -3,12 +3,10 @@
 Knows no retrieval method and no model.
 """
 
-from assay.pipeline.build import build, build_text
-from assay.pipeline.codec import from_json, to_json
-from assay.pipeline.component import Config, Node, Resource, register
+from typing import TYPE_CHECKING, Any
+
+from assay.pipeline.component import Config, Node, Resource, node, register
 from assay.pipeline.context import Cost, RunContext
-from assay.pipeline.graph import Pipeline
-from assay.pipeline.record import RunRecord
 from assay.pipeline.words import (
     Abstention,
     AbstentionReason,
@@ -26,10 +24,42 @@ from assay.pipeline.words import (
     Score,
     ScoreKind,
     Selection,
+    Skipped,
     Turn,
     Verdict,
     Verdicts,
 )
+
+if TYPE_CHECKING:
+    from assay.pipeline.builder import build, build_text
+    from assay.pipeline.codec import from_json, to_json
+    from assay.pipeline.graph import Event, Finished, Piece, Pipeline
+    from assay.pipeline.record import RunRecord
+
+_LATER = {
+    "Event": "graph",
+    "Finished": "graph",
+    "Piece": "graph",
+    "Pipeline": "graph",
+    "RunRecord": "record",
+    "build": "builder",
+    "build_text": "builder",
+    "from_json": "codec",
+    "to_json": "codec",
+}
+"""What reads and runs pipeline files, by module: loaded when first asked for, since who only
+writes nodes needs none of it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'assay.pipeline' has no attribute '{name}'")
+    from importlib import import_module
+
+    found = getattr(import_module(f"assay.pipeline.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found
+
 
 __all__ = [
     "Abstention",
@@ -39,11 +69,14 @@ __all__ = [
     "Config",
     "Cost",
     "Dropped",
+    "Event",
+    "Finished",
     "Flag",
     "Hit",
     "Node",
     "Outcome",
     "Passage",
+    "Piece",
     "Pipeline",
     "Query",
     "QueryVariants",
@@ -55,12 +88,14 @@ __all__ = [
     "Score",
     "ScoreKind",
     "Selection",
+    "Skipped",
     "Turn",
     "Verdict",
     "Verdicts",
     "build",
     "build_text",
     "from_json",
+    "node",
     "register",
     "to_json",
 ]

@@ -15,6 +15,25 @@ class DeadlineExceeded(WorldError):
     """The request's time is up; raise the deadline or make the pipeline cheaper."""
 
 
+class BudgetExceeded(DeadlineExceeded):
+    """A node spent more than its policy allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that a node may spend on one query; None for no limit.
+
+    Args:
+        calls: model calls.
+        tokens: tokens read and generated together.
+        seconds: wall time.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+
+
 @dataclass(slots=True)
 class Cost:
     """What was spent. Unknown is None, never 0.
@@ -67,6 +86,7 @@ class RunContext:
         cancelled: set when the caller gave up.
         cost: this node's account; models write to it through ``spend``.
         notes: figures that this node leaves in the run record, by name.
+        budget: the most that this node may spend, None for no limit.
     """
 
     seed: int = 0
@@ -75,6 +95,7 @@ class RunContext:
     cost: Cost = field(default_factory=Cost)
     notes: dict[str, Scalar] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    budget: Budget | None = None
 
     def spend(
         self,
@@ -95,6 +116,30 @@ class RunContext:
                 flops=flops,
             )
         )
+        self.check_budget()
+
+    def time_left(self) -> float | None:
+        """Seconds until the deadline, at least 0; None for no limit."""
+        return None if self.deadline is None else max(0.0, self.deadline - self.clock())
+
+    def check_budget(self) -> None:
+        """Stop here if the node spent more than it may.
+
+        Raises:
+            BudgetExceeded: naming the limit and what was spent.
+        """
+        if self.budget is None:
+            return
+        tokens = self.cost.tokens_in + self.cost.tokens_out
+        for unit, spent, limit in (
+            ("calls", self.cost.calls, self.budget.calls),
+            ("tokens", tokens, self.budget.tokens),
+        ):
+            if limit is not None and spent > limit:
+                raise BudgetExceeded(
+                    f"the node spent {spent} {unit}, its budget is {limit}: raise"
+                    f" 'policy.budget.{unit}' or make the node cheaper"
+                )
 
     def note(self, **figures: Scalar) -> None:
         """Leave figures in the run record, for the audit and for calibration."""

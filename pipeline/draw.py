@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from assay.pipeline.file import INPUT
@@ -10,6 +11,7 @@ from assay.pipeline.graph import Pipeline
 
 BOX_WIDTH, BOX_HEIGHT = 190, 44
 GAP_X, GAP_Y, MARGIN = 26, 42, 20
+DASHES = ' stroke-dasharray="4 3"'
 
 
 def edges(pipeline: Pipeline) -> Iterator[tuple[str, str, str]]:
@@ -23,18 +25,61 @@ def edges(pipeline: Pipeline) -> Iterator[tuple[str, str, str]]:
                 yield feed, name, port
 
 
-def mermaid(pipeline: Pipeline) -> str:
-    """The graph as a Mermaid flowchart."""
+def looks(pipeline: Pipeline) -> Iterator[tuple[str, str, str]]:
+    """(node, node that depends on it otherwise, why): conditions and fallbacks."""
+    for name, step in pipeline.steps.items():
+        if step.condition is not None:
+            for one in step.condition.names:
+                yield one, name, "when"
+        for kind, target in step.policy.fallback.items():
+            yield target, name, f"if {kind} fails" if kind != "any" else "if it fails"
+
+
+def figures(record: Mapping[str, Any]) -> dict[str, str]:
+    """What a run record says of each node, in a few words: time, calls, passages.
+
+    Args:
+        record: as ``RunRecord.to_json`` gives it.
+    """
+    said: dict[str, str] = {}
+    for name, stage in record["stages"].items():
+        cost = record["cost"]["by_node"].get(name, {})
+        words = [f"{cost.get('seconds', 0.0) * 1000:.0f} ms"]
+        if cost.get("calls"):
+            words.append(f"{cost['calls']} call{'s' if cost['calls'] > 1 else ''}")
+        if "passages" in stage:
+            words.append(f"{len(stage['passages'])} passages")
+        for outcome in ("skipped", "abstention"):
+            if outcome in stage:
+                words.append("skipped" if outcome == "skipped" else "abstained")
+        said[name] = ", ".join(words)
+    return said
+
+
+def mermaid(pipeline: Pipeline, said: Mapping[str, str] | None = None) -> str:
+    """The graph as a Mermaid flowchart.
+
+    Args:
+        pipeline: what is drawn.
+        said: node to a line below its component, such as ``figures`` gives.
+    """
     lines = ["flowchart TD", f'  {INPUT}(["{INPUT}"])']
     for name, step in pipeline.steps.items():
-        lines.append(f'  {name}["{name}<br/><small>{step.node.name}</small>"]')
+        more = f"<br/><small>{said[name]}</small>" if said and name in said else ""
+        lines.append(f'  {name}["{name}<br/><small>{step.node.name}</small>{more}"]')
     lines += [f"  {start} -- {label} --> {end}" for start, end, label in edges(pipeline)]
+    lines += [f'  {start} -. "{label}" .-> {end}' for start, end, label in looks(pipeline)]
     lines.append(f'  {pipeline.output} --> outcome(["answer or abstention"])')
     return "\n".join(lines) + "\n"
 
 
-def svg(pipeline: Pipeline) -> str:
-    """The graph as an SVG picture, one row a level, edges from above."""
+def svg(pipeline: Pipeline, said: Mapping[str, str] | None = None) -> str:
+    """The graph as an SVG picture, one row a level, edges from above; conditions are dashed.
+
+    Args:
+        pipeline: what is drawn.
+        said: node to what stands in the place of its component, such as ``figures`` gives.
+    """
     rows = [(INPUT,), *pipeline.levels, ("outcome",)]
     width = max(len(row) for row in rows) * (BOX_WIDTH + GAP_X) - GAP_X + 2 * MARGIN
     height = len(rows) * (BOX_HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN
@@ -49,10 +94,12 @@ def svg(pipeline: Pipeline) -> str:
     ]
     arrows = [(start, end) for start, end, _ in edges(pipeline)] + [(pipeline.output, "outcome")]
     lines += [_arrow(places[start], places[end]) for start, end in dict.fromkeys(arrows)]
+    dashed = dict.fromkeys((start, end) for start, end, _ in looks(pipeline))
+    lines += [_arrow(places[start], places[end], dashed=True) for start, end in dashed]
     for name, (x, y) in places.items():
         step = pipeline.steps.get(name)
         label = (
-            step.node.name
+            ((said or {}).get(name) or step.node.name)
             if step
             else ("what comes in" if name == INPUT else "answer or abstention")
         )
@@ -69,7 +116,7 @@ def _placed(
         yield [(name, (left + i * (BOX_WIDTH + GAP_X), y)) for i, name in enumerate(row)]
 
 
-def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
+def _arrow(start: tuple[float, float], end: tuple[float, float], *, dashed: bool = False) -> str:
     x1, y1 = start[0] + BOX_WIDTH / 2, start[1] + BOX_HEIGHT
     x2, y2 = end[0] + BOX_WIDTH / 2, end[1] - 2
     bend = min(60.0, (y2 - y1) / 2)
@@ -77,6 +124,7 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
     return (
         f'<path d="M{x1:g} {y1:g} C{x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}"'
         f' fill="none" stroke="#7a869a" stroke-opacity="{0.3 if far else 1}" stroke-width="1.2"'
+        f"{DASHES if dashed else ''}"
         ' marker-end="url(#tip)"/>'
     )
 

@@ -75,8 +75,8 @@ class Problem:
 
     Args:
         file: the file's path as the user gave it.
-        line: line, counted from 1.
-        column: column, counted from 1.
+        line: line, counted from 1; 0 where it was not written in a file.
+        column: column, counted from 1; 0 where it was not written in a file.
         message: what is wrong, what was expected and what to do.
     """
 
@@ -86,7 +86,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
 
 
 class BuildError(AssayError):

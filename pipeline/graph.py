@@ -4,47 +4,78 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.metadata
 import inspect
+import textwrap
+import threading
 import time
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from assay.pipeline.canonical import digest
-from assay.pipeline.component import Node, Resource
-from assay.pipeline.context import Cost, DeadlineExceeded, RunContext
-from assay.pipeline.errors import AssayError, NodeError, UsageError
-from assay.pipeline.file import INPUT, CertificateEntry
+from assay.pipeline.component import Component, Resource
+from assay.pipeline.errors import NodeError, UsageError
+from assay.pipeline.execute import Executor, Frame, cost_of
+from assay.pipeline.file import CertificateEntry
+from assay.pipeline.plan import Step, Task, make_plan
 from assay.pipeline.record import RunRecord, stage
-from assay.pipeline.types import Signature, describe, holds, refused
-from assay.pipeline.words import Abstention, AbstentionReason, Answer, Outcome, Query
+from assay.pipeline.tracing import NOTHING, Span, Tracer, tracer
+from assay.pipeline.words import (
+    Abstention,
+    AbstentionReason,
+    Answer,
+    Outcome,
+    Query,
+    Skipped,
+)
 
-NUMERIC_LIBRARIES = ("numpy", "onnxruntime", "llama-cpp-python", "bm25s")
-"""Libraries whose major.minor version is part of a pipeline's fingerprint."""
+if TYPE_CHECKING:
+    from assay.pipeline.kept import Kept
+    from assay.pipeline.runnable import PipelineRunnable
+
+Result = TypeVar("Result")
+
+
+CHUNK = 256
+"""Most queries that ``batch`` carries through the nodes together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One node in its place.
+class Piece:
+    """A piece of text that a node wrote while it ran.
 
     Args:
-        name: the node's name in the file.
-        node: the component.
-        signature: its ports and output.
-        inputs: port to feeding node, or to a mapping for a named join.
-        resources: constructor parameter to resource name.
+        node: who wrote it.
+        text: the piece; pieces of one node follow one another.
     """
 
-    name: str
-    node: Node
-    signature: Signature
-    inputs: Mapping[str, str | Mapping[str, str]]
-    resources: Mapping[str, str]
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A node that is done.
+
+    Args:
+        node: its name.
+        stage: its entry in the run record.
+    """
+
+    node: str
+    stage: Mapping[str, Any]
+
+
+Event: TypeAlias = Piece | Finished | RunRecord
+"""What ``stream`` yields; the record is the last."""
+
+NUMERIC_LIBRARIES = ("numpy", "onnxruntime", "llama-cpp-python", "bm25s")
+"""Libraries whose major.minor version is part of a pipeline's fingerprint."""
 
 
 @dataclass(slots=True)
@@ -57,7 +88,6 @@ class Pipeline:
         base: folder that relative paths are seen from.
         resources: by name, in an order in which each comes after what it needs.
         steps: by name, in an order in which each comes after what feeds it.
-        levels: names that may run at the same time, level by level.
         output: name of the node whose output is the outcome.
         thresholds: threshold name to ``node.field``.
         certificate: where the certificate lies, None if the file names none.
@@ -71,16 +101,28 @@ class Pipeline:
     base: Path
     resources: Mapping[str, Resource]
     steps: Mapping[str, Step]
-    levels: tuple[tuple[str, ...], ...]
     output: str
     thresholds: Mapping[str, str]
     certificate: CertificateEntry | None
     resource_uses: Mapping[str, Mapping[str, str]]
     certificate_id: str | None = None
     void: str | None = None
-    _started: list[Resource] = field(default_factory=list)
+    _started: list[Component] = field(default_factory=list)
+    _starting: threading.RLock = field(default_factory=threading.RLock)
     _pool: ThreadPoolExecutor | None = None
     _fingerprint: str | None = None
+    _running: Executor | None = None
+
+    @property
+    def levels(self) -> tuple[tuple[str, ...], ...]:
+        """Nodes by the earliest level at which all that feeds them is there."""
+        depth: dict[str, int] = {}
+        for name, step in self.steps.items():
+            depth[name] = 1 + max(
+                (depth[one] for one in step.feeders() if one in depth), default=-1
+            )
+        height = max(depth.values()) + 1
+        return tuple(tuple(one for one in depth if depth[one] == level) for level in range(height))
 
     # -- life ---------------------------------------------------------------
 
@@ -90,15 +132,19 @@ class Pipeline:
         only: Collection[str] | None = None,
         notify: Callable[[str], None] | None = None,
     ) -> None:
-        """Load resources, each once however often this is called.
+        """Load resources and nodes, each once, on however many threads this is called.
 
         Args:
-            only: names of the resources that are wanted; None for all.
+            only: names of the resources that are wanted; None for all, and the nodes.
             notify: told the name of each resource before it is loaded.
 
         Raises:
             AssayError: what the resource raised; whatever was loaded is closed.
         """
+        with self._starting:
+            self._start(only, notify)
+
+    def _start(self, only: Collection[str] | None, notify: Callable[[str], None] | None) -> None:
         try:
             for name, resource in self.resources.items():
                 if (only is not None and name not in only) or resource in self._started:
@@ -107,12 +153,18 @@ class Pipeline:
                     notify(name)
                 resource.start()
                 self._started.append(resource)
+            if only is None:
+                for step in self.steps.values():
+                    if step.node not in self._started:
+                        step.node.start()
+                        self._started.append(step.node)
         except BaseException:
             self.close()
             raise
-        width = max(len(level) for level in self.levels)
+        width = make_plan(self.steps, self.output).width
         if width > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(width, thread_name_prefix=f"assay-{self.name}")
+            self._running = None
 
     def needs(self, name: str) -> frozenset[str]:
         """Names of the resources that a resource uses, directly or through others."""
@@ -121,11 +173,15 @@ class Pipeline:
 
     def close(self) -> None:
         """Release everything, in reverse order of loading."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
-        while self._started:
-            self._started.pop().close()
+        with self._starting:
+            if self._pool is not None:
+                self._pool.shutdown(wait=True, cancel_futures=True)
+                self._pool = None
+            if self._running is not None and self._running.stored is not None:
+                self._running.stored.close()
+            self._running = None
+            while self._started:
+                self._started.pop().close()
 
     def __enter__(self) -> Pipeline:
         self.start()
@@ -155,16 +211,22 @@ class Pipeline:
             open_config = {
                 key: value for key, value in config.items() if (name, key) not in thresholds
             }
-            nodes[name] = {
-                "use": step.node.name,
-                "code": code_digest(type(step.node)),
-                "config": open_config,
-                "inputs": {
-                    port: dict(feed) if isinstance(feed, Mapping) else feed
-                    for port, feed in step.inputs.items()
-                },
-                "resources": dict(step.resources),
-            }
+            how = step.how()
+            inner = step.node.parts()
+            nodes[name] = (
+                how
+                | ({"inner": dict(inner)} if inner else {})
+                | {
+                    "use": step.node.name,
+                    "code": code_digest(type(step.node)),
+                    "config": open_config,
+                    "inputs": {
+                        port: dict(feed) if isinstance(feed, Mapping) else feed
+                        for port, feed in step.inputs.items()
+                    },
+                    "resources": dict(step.resources),
+                }
+            )
         resources = {
             name: {
                 "use": resource.name,
@@ -209,17 +271,24 @@ class Pipeline:
             step = steps[node_name]
             node = step.node.with_config(step.node.config.model_copy(update={key: value}))
             steps[node_name] = replace(step, node=node)
-        return replace(self, steps=steps, certificate_id=certificate_id, _fingerprint=None)
+        return replace(
+            self, steps=steps, certificate_id=certificate_id, _fingerprint=None, _running=None
+        )
 
     # -- running ------------------------------------------------------------
 
-    def run(self, query: Query, *, seed: int = 0, timeout: float | None = None) -> RunRecord:
+    def run(
+        self, query: Query, *, seed: int = 0, timeout: float | None = None, record: bool = True
+    ) -> RunRecord:
         """Answer one query.
+
+        Independent branches run at the same time, on threads.
 
         Args:
             query: the question; its text must not be empty.
             seed: for every random choice on the way.
             timeout: seconds until the run is given up, None for no limit.
+            record: False leaves ``stages`` and ``cost`` of the record empty.
 
         Returns:
             The record; its ``outcome`` is an Answer or an Abstention.
@@ -228,29 +297,130 @@ class Pipeline:
             NodeError: if a node failed; the rest of the run is given up.
         """
         begin = time.perf_counter()
+        refusal = self._refusal(query, seed)
+        if refusal is not None:
+            return refusal
+        with self._traced(query) as (trace, span):
+            frame = self._frame(query, seed, timeout, trace)
+            if self._executor().plan.asynchronous:
+                _outside_loop(self._executor().arun(frame))
+            else:
+                self._executor().run(frame)
+            made = self._record(frame, begin, record=record)
+            span.set("assay.outcome", made.kind)
+        return made
+
+    async def arun(self, query: Query, *, seed: int = 0, timeout: float | None = None) -> RunRecord:
+        """As ``run``, for asynchronous callers: plain nodes run on threads.
+
+        Raises:
+            NodeError: if a node failed; the rest of the run is given up.
+        """
+        begin = time.perf_counter()
+        refusal = self._refusal(query, seed)
+        if refusal is not None:
+            return refusal
+        with self._traced(query) as (trace, span):
+            frame = self._frame(query, seed, timeout, trace)
+            await self._executor().arun(frame)
+            made = self._record(frame, begin, record=True)
+            span.set("assay.outcome", made.kind)
+        return made
+
+    def batch(
+        self, queries: Sequence[Query], *, seed: int = 0, timeout: float | None = None
+    ) -> list[RunRecord]:
+        """Answer many queries, node by node, so that models see full batches.
+
+        The records are those of ``run``, in the order of the queries; a query on which
+        a node failed has a record that says so, and the others go on.
+
+        Args:
+            queries: the questions.
+            seed: for every random choice on the way.
+            timeout: seconds until the whole batch is given up, None for no limit.
+        """
         if self.void is not None:
-            refusal = Abstention(
-                stage="certificate",
-                reason=AbstentionReason.CERTIFICATE_VOID,
-                detail=self.void,
-                next_step="calibrate this pipeline anew with 'assay calibrate run'",
-            )
-            return RunRecord(query, refusal, None, {}, pipeline=self.fingerprint(), seed=seed)
-        run = _Run(self, query, seed, None if timeout is None else time.monotonic() + timeout)
-        for level in self.levels:
-            run.level(level, self._pool)
-        outcome = _stamp(run.values[self.output], self.certificate_id)
-        return RunRecord(
-            query=query,
-            outcome=outcome,
-            error=None,
-            stages={name: run.stages[name] for name in self.steps},
-            cost={name: run.costs[name] for name in self.steps},
-            seconds=time.perf_counter() - begin,
-            pipeline=self.fingerprint(),
-            certificate=self.certificate_id,
-            seed=seed,
-        )
+            return [self._refused(query, seed) for query in queries]
+        deadline = None if timeout is None else time.monotonic() + timeout
+        records: list[RunRecord] = []
+        for start in range(0, len(queries), CHUNK):
+            records += self._chunk(queries[start : start + CHUNK], seed, deadline)
+        return records
+
+    def _chunk(
+        self, queries: Sequence[Query], seed: int, deadline: float | None
+    ) -> list[RunRecord]:
+        """Some queries of a batch, carried through the nodes together."""
+        begin = time.perf_counter()
+        executor = self._executor()
+        plan = executor.plan
+        if plan.asynchronous:
+            frames = [Frame(plan, one, seed, deadline) for one in queries]
+            failed = _outside_loop(executor.abatch(frames))
+        else:
+            stop = threading.Event()
+            frames = [Frame(plan, one, seed, deadline, None, stop) for one in queries]
+            failed = executor.batch(frames)
+        share = (time.perf_counter() - begin) / len(frames)
+        return [
+            self.failed(frame.query, failed[place], seed=seed)
+            if place in failed
+            else self._record(frame, time.perf_counter() - share, record=True)
+            for place, frame in enumerate(frames)
+        ]
+
+    def stream(
+        self, query: Query, *, seed: int = 0, timeout: float | None = None
+    ) -> Iterator[Event]:
+        """As ``run``, telling what happens: pieces of text, finished nodes, the record last.
+
+        Pieces are what a node writes before anybody checked it: show them only where an
+        answer may still be taken back.
+
+        Raises:
+            NodeError: if a node failed; the rest of the run is given up.
+        """
+        begin = time.perf_counter()
+        refusal = self._refusal(query, seed)
+        if refusal is not None:
+            yield refusal
+            return
+        if self._executor().plan.asynchronous:
+            yield self.run(query, seed=seed, timeout=timeout)
+            return
+        frame = self._frame(query, seed, timeout, None)
+        for task, piece in self._executor().stream(frame):
+            name = task.step.name
+            if piece is not None:
+                yield Piece(name, piece)
+            else:
+                yield Finished(
+                    name, stage(frame.values[task.place], frame.contexts.get(task.place))
+                )
+        yield self._record(frame, begin, record=True)
+
+    def as_runnable(
+        self, *, tenant: str | None = None, seed: int = 0, timeout: float | None = None
+    ) -> PipelineRunnable:
+        """This pipeline as a Runnable of langchain-core (extra ``langchain``).
+
+        Args:
+            tenant: on whose behalf texts are asked; a query of another tenant is then refused.
+            seed: as for ``run``.
+            timeout: as for ``run``.
+        """
+        from assay.pipeline.runnable import as_runnable
+
+        return as_runnable(self, tenant=tenant, seed=seed, timeout=timeout)
+
+    def without_cache(self) -> Pipeline:
+        """The same pipeline, sharing its loaded resources, computing everything anew."""
+        steps = {
+            name: replace(step, policy=replace(step.policy, cache=False))
+            for name, step in self.steps.items()
+        }
+        return replace(self, steps=steps, _running=None)
 
     def failed(self, query: Query, error: NodeError, *, seed: int = 0) -> RunRecord:
         """The record of a query on which a node failed."""
@@ -269,116 +439,186 @@ class Pipeline:
             seed=seed,
         )
 
+    def _refusal(self, query: Query, seed: int) -> RunRecord | None:
+        return None if self.void is None else self._refused(query, seed)
 
-class _Run:
-    """One query on its way through the plan."""
+    def _refused(self, query: Query, seed: int) -> RunRecord:
+        """The record of a void pipeline, which answers nothing."""
+        refusal = Abstention(
+            stage="certificate",
+            reason=AbstentionReason.CERTIFICATE_VOID,
+            detail=self.void or "",
+            next_step="calibrate this pipeline anew with 'assay calibrate run'",
+        )
+        return RunRecord(query, refusal, None, {}, pipeline=self.fingerprint(), seed=seed)
 
-    def __init__(self, pipeline: Pipeline, query: Query, seed: int, deadline: float | None) -> None:
-        self.pipeline = pipeline
-        self.seed = seed
-        self.deadline = deadline
-        self.query_digest = digest(query.text)[:12]
-        self.values: dict[str, Any] = {INPUT: query}
-        self.stages: dict[str, dict[str, Any]] = {}
-        self.costs: dict[str, Cost] = {}
+    def _executor(self) -> Executor:
+        """The plan with its threads, made when first used."""
+        if self._running is None:
+            plan = make_plan(self.steps, self.output)
+            self._running = Executor(plan, self._pool, stored=self._stored())
+        return self._running
 
-    def level(self, names: tuple[str, ...], pool: ThreadPoolExecutor | None) -> None:
-        """Run the nodes of one level; the order of completion changes nothing."""
-        contexts = {name: RunContext(seed=self.seed, deadline=self.deadline) for name in names}
-        if pool is None or len(names) == 1:
-            outputs = {name: self._node(name, contexts[name]) for name in names}
-        else:
-            futures: dict[str, Future[Any]] = {
-                name: pool.submit(self._node, name, contexts[name]) for name in names
-            }
-            outputs = {}
+    def _stored(self) -> Kept | None:
+        """Outputs kept by content, if any node's policy asks for it."""
+        if not any(step.policy.cache for step in self.steps.values()):
+            return None
+        from assay.pipeline.kept import Kept  # SQLite is loaded where it is used
+
+        return Kept(self)
+
+    def _frame(self, query: Query, seed: int, timeout: float | None, trace: Tracer | None) -> Frame:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        return Frame(self._executor().plan, query, seed, deadline, trace)
+
+    @contextmanager
+    def _traced(self, query: Query) -> Iterator[tuple[Tracer | None, Span]]:
+        trace = tracer()
+        if trace is NOTHING:
+            yield None, NOTHING
+            return
+        with trace.run(self.name, query.id) as span:
             try:
-                for name, future in futures.items():
-                    outputs[name] = future.result()
-            except BaseException:
-                for context in contexts.values():
-                    context.cancelled.set()
+                yield trace, span
+            except NodeError:
+                span.set("assay.outcome", "failed")
                 raise
-        for name in names:
-            self.values[name] = outputs[name]
-            self.stages[name] = stage(outputs[name], contexts[name])
-            self.costs[name] = contexts[name].cost
 
-    def _node(self, name: str, context: RunContext) -> Any:
-        step = self.pipeline.steps[name]
-        begin = time.perf_counter()
-        try:
-            context.check()
-            arguments = {port: self._feed(feed) for port, feed in step.inputs.items()}
-            for port, value in arguments.items():
-                stopped = _abstention_for(value, step.signature, port)
-                if stopped is not None:
-                    return stopped
-            if step.signature.context is not None:
-                arguments[step.signature.context] = context
-            output = step.node.run(**arguments)
-            if not holds(step.signature.output, output):
-                raise TypeError(
-                    f"{step.node.name} promised {describe(step.signature.output)} and gave"
-                    f" {type(output).__name__}"
-                )
-            return output
-        except DeadlineExceeded as error:
-            return Abstention(
-                stage=name,
-                reason=AbstentionReason.BUDGET,
-                detail=str(error),
-                next_step="ask again with more time",
-            )
-        except (
-            AssayError,
-            ArithmeticError,
-            LookupError,
-            OSError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise NodeError(name, self.query_digest, error) from error
-        finally:
-            context.cost.seconds = time.perf_counter() - begin
-
-    def _feed(self, feed: str | Mapping[str, str]) -> Any:
-        if isinstance(feed, str):
-            return self.values[feed]
-        return {key: self.values[name] for key, name in feed.items()}
+    def _record(self, frame: Frame, begin: float, *, record: bool) -> RunRecord:
+        plan = self._executor().plan
+        return RunRecord(
+            query=frame.query,
+            outcome=_stamp(frame.values[plan.places[self.output]], self.certificate_id),
+            error=None,
+            stages=Lazily(plan.tasks, frame, _stage_of) if record else {},
+            cost=Lazily(plan.tasks, frame, cost_of) if record else {},
+            seconds=time.perf_counter() - begin,
+            pipeline=self.fingerprint(),
+            certificate=self.certificate_id,
+            seed=frame.seed,
+        )
 
 
-def _abstention_for(value: Any, own: Signature, port: str) -> Abstention | None:
-    """The abstention that passes by a port which does not take abstentions."""
-    declared = own.ports[port]
-    values = value.values() if declared.joined is not None else (value,)
-    expected = declared.type if declared.joined is None else declared.joined
-    for one in values:
-        if isinstance(one, Abstention) and refused(Abstention, expected):
-            return one
-    return None
+class Lazily(Mapping[str, Any]):
+    """A record's entries by node, made when first looked at; equal to a dict of them."""
+
+    __slots__ = ("_frame", "_made", "_make", "_tasks")
+
+    def __init__(
+        self, tasks: Sequence[Task], frame: Frame, make: Callable[[Task, Frame], Any]
+    ) -> None:
+        self._tasks = tasks
+        self._frame: Frame | None = frame
+        self._make = make
+        self._made: dict[str, Any] = {}
+
+    def _all(self) -> dict[str, Any]:
+        frame = self._frame
+        if frame is not None:
+            self._made = {
+                task.step.name: self._make(task, frame)
+                for task in self._tasks
+                if frame.values[task.place] is not None
+            }
+            self._frame = None
+        return self._made
+
+    def __getitem__(self, name: str) -> Any:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self._all() == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self._all())
 
 
-def _stamp(outcome: Outcome, certificate_id: str | None) -> Outcome:
+def _stage_of(task: Task, frame: Frame) -> dict[str, Any]:
+    return stage(frame.values[task.place], frame.contexts.get(task.place))
+
+
+def _outside_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end, on a thread of its own if this one has a loop already."""
+    import asyncio  # a tenth of a light import; loaded where a node needs it
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as one:
+        return one.submit(asyncio.run, work).result()
+
+
+def _stamp(outcome: Outcome | Skipped, certificate_id: str | None) -> Outcome:
     match outcome:
+        case Skipped():
+            return Abstention(
+                stage=outcome.stage,
+                reason=AbstentionReason.SKIPPED,
+                detail=f"No node answered: {outcome.reason}.",
+                certificate=certificate_id,
+            )
         case Answer() | Abstention():
-            return replace(outcome, certificate=certificate_id)
+            return (
+                outcome
+                if outcome.certificate == certificate_id
+                else replace(outcome, certificate=certificate_id)
+            )
 
 
 @lru_cache(maxsize=256)
 def code_digest(component: type) -> str:
-    """sha256 over the syntax tree of a class's module, without docstrings and comments."""
-    tree = ast.parse(inspect.getsource(inspect.getmodule(component) or component))
+    """sha256 over the syntax tree of a class's module, without what outputs do not depend on.
+
+    That is comments, docstrings and declarations that only the build reads. Of a
+    component that is typed into a notebook, over its own source.
+
+    Raises:
+        UsageError: if it has no source at all, as in the plain interpreter.
+    """
+    tree = ast.parse(_source(component))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.ClassDef):
+            node.body = [one for one in node.body if not _declares(one)] or [ast.Pass()]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
+def _declares(statement: ast.stmt) -> bool:
+    """Whether a statement of a class only tells the build about score kinds."""
+    return (
+        isinstance(statement, ast.Assign)
+        and isinstance(statement.targets[0], ast.Name)
+        and statement.targets[0].id in ("gives", "compares")
+    )
+
+
+def _source(component: type) -> str:
+    own = getattr(component, "function", component)
+    for where in (inspect.getmodule(component), own):
+        try:
+            return textwrap.dedent(inspect.getsource(where))  # type: ignore[arg-type]
+        except (OSError, TypeError):
+            continue
+    raise UsageError(
+        f"{component.__name__} has no source to take a fingerprint of: define it in a file"
+    )
+
+
 def _minor(library: str) -> str | None:
+    import importlib.metadata
+
     try:
         return ".".join(importlib.metadata.version(library).split(".")[:2])
     except importlib.metadata.PackageNotFoundError:

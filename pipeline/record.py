@@ -16,6 +16,7 @@ from assay.pipeline.words import (
     QueryVariants,
     Ranking,
     Selection,
+    Skipped,
     Verdicts,
 )
 
@@ -85,7 +86,7 @@ class RunRecord:
         }
 
 
-def stage(output: object, context: RunContext) -> dict[str, Any]:
+def stage(output: object, context: RunContext | None) -> dict[str, Any]:
     """One node's entry under ``stages``: ids and scores, never passage text."""
     entry: dict[str, Any] = {}
     match output:
@@ -121,7 +122,9 @@ def stage(output: object, context: RunContext) -> dict[str, Any]:
             entry["answer"] = _answer(output)
         case Abstention():
             entry["abstention"] = _abstention(output)
-    if context.notes:
+        case Skipped():
+            entry["skipped"] = output.reason
+    if context is not None and context.notes:
         entry["notes"] = dict(context.notes)
     return entry
 

@@ -3,7 +3,8 @@
 A built-in ``rerank.cross_encoder@1`` lives in a module ``rerank/cross_encoder.py``
 below one of the packages in ``ROOTS``; ``models.*`` and ``corpora.*`` live in those
 folders themselves. Outside packages register classes through the entry-point
-group ``assay.nodes``, under the full versioned name.
+group ``assay.nodes``, under the full versioned name; what a program registers
+itself (``register``, ``node``) is known in that program.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import entry_points
 
-from assay.pipeline.component import Component
+from assay.pipeline.component import LOCAL, Component
 from assay.pipeline.errors import UsageError, nearest
 
 ROOTS = ("assay.stages", "assay.guards")
@@ -59,6 +59,8 @@ def _components(module_name: str) -> dict[str, type[Component]]:
 
 @lru_cache(maxsize=1)
 def _plugins() -> dict[str, type[Component]]:
+    from importlib.metadata import entry_points
+
     return {point.name: point.load() for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
@@ -84,6 +86,8 @@ def find(name: str) -> type[Component]:
             return components[full]
         if components:
             raise UsageError(f"unknown version '{full}'; {nearest(full, components)}")
+    if full in LOCAL:
+        return LOCAL[full]
     if full in _plugins():
         return _plugins()[full]
-    raise UsageError(f"unknown component '{full}'; {nearest(full, names())}")
+    raise UsageError(f"unknown component '{full}'; {nearest(full, [*names(), *LOCAL])}")

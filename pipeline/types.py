@@ -57,8 +57,8 @@ def signature(function: Callable[..., Any]) -> Signature:
     ports: dict[str, Port] = {}
     context: str | None = None
     for name, parameter in inspect.signature(function).parameters.items():
-        if name == "self":
-            continue
+        if name == "self" or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            continue  # keyword-only parameters of a function node are its config
         if name not in hints:
             raise TypeError(f"{function.__qualname__}: parameter '{name}' has no annotation")
         if hints[name] is RunContext:

@@ -290,6 +290,7 @@ class AbstentionReason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     CERTIFICATE_VOID = "certificate_void"
     BUDGET = "budget"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,3 +319,16 @@ class Abstention:
 
 
 Outcome: TypeAlias = Answer | Abstention
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What a node gives that did not run: its condition did not hold, or its input was skipped.
+
+    Args:
+        stage: the node that was routed past.
+        reason: its condition, or which input was skipped.
+    """
+
+    stage: str
+    reason: str

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from assay.apps import show
-from assay.apps.session import opened, question
+from assay.apps.session import opened, question, set_option
 
 
 @click.command()
 @click.argument("pipeline")
 @click.argument("text", metavar="QUESTION")
+@set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the run record as one JSON object.")
 @click.option("--trace", type=Path, help="Write the run record to this file as well.")
 @click.option("--tenant", default="local", show_default=True, help="On whose behalf.")
@@ -23,6 +24,7 @@ from assay.apps.session import opened, question
 def command(
     pipeline: str,
     text: str,
+    overrides: tuple[str, ...],
     as_json: bool,
     trace: Path | None,
     tenant: str,
@@ -39,7 +41,7 @@ def command(
     assay ask pipeline.yaml "..." --json | jq .outcome
     """
     query = question(text, tenant=tenant, roles=roles)
-    with opened(pipeline) as running:
+    with opened(pipeline, overrides) as running:
         record = running.run(query, seed=seed, timeout=timeout)
     line = json.dumps(record.to_json(), ensure_ascii=False)
     if trace is not None:

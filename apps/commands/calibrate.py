@@ -9,7 +9,7 @@ import click
 
 from assay.apps.calibration import Observer, settings_of
 from assay.apps.console import notes, out
-from assay.apps.session import load
+from assay.apps.session import load, set_option
 from assay.corpora import dataset
 from assay.evaluation.sampling import calibration_items
 from assay.guards.risk import certificate as certificates
@@ -24,6 +24,7 @@ from assay.pipeline.errors import UsageError, nearest
 
 _SHARED = [
     click.argument("pipeline"),
+    set_option,
     click.option("--data", type=Path, required=True, help="A labelled set."),
     click.option(
         "--risk",
@@ -58,10 +59,16 @@ def command() -> None:
 @command.command()
 @_shared
 def plan(
-    pipeline: str, data: Path, risks: tuple[str, ...], delta: float, grid: int, tenant: str
+    pipeline: str,
+    overrides: tuple[str, ...],
+    data: Path,
+    risks: tuple[str, ...],
+    delta: float,
+    grid: int,
+    tenant: str,
 ) -> None:
     """Say whether there are enough questions, before anything is run."""
-    built = load(pipeline)
+    built = load(pipeline, overrides)
     loaded = dataset.load(data, tenant=tenant)
     settings = settings_of(built, loaded, _risks(risks), delta=delta, grid=grid)
     for row in plan_for(calibration_items(loaded), settings, _place(built)):
@@ -78,6 +85,7 @@ def plan(
 @click.option("--allow-retired", is_flag=True, help="Certify on questions that were used up.")
 def run(
     pipeline: str,
+    overrides: tuple[str, ...],
     data: Path,
     risks: tuple[str, ...],
     delta: float,
@@ -92,7 +100,7 @@ def run(
     path of thresholds, then runs over the certify fold and tests along the path.
     Exit 0 if something was certified, 1 if not (the pipeline then abstains).
     """
-    built = load(pipeline)
+    built = load(pipeline, overrides)
     place = _place(built)
     loaded = dataset.load(data, tenant=tenant)
     items = calibration_items(loaded)
@@ -153,9 +161,10 @@ def explain(certificate: Path) -> None:
 
 @command.command()
 @click.argument("pipeline")
-def diff(pipeline: str) -> None:
+@set_option
+def diff(pipeline: str, overrides: tuple[str, ...]) -> None:
     """Say what keeps the certificate of a PIPELINE from being in force. Exit 1 if anything does."""
-    built = load(pipeline)
+    built = load(pipeline, overrides)
     certificate = certificates.load_certificate(_place(built))
     with built:
         found = certificates.check(certificate, built)

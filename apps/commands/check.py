@@ -8,20 +8,21 @@ from dataclasses import asdict
 import click
 
 from assay.apps.console import out
-from assay.apps.session import load
+from assay.apps.session import load, set_option
 from assay.pipeline.errors import BuildError
 
 
 @click.command()
 @click.argument("pipeline")
+@set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the errors as one JSON list.")
-def command(pipeline: str, as_json: bool) -> None:
+def command(pipeline: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """List every error of a PIPELINE file, each with its line and column.
 
     Loads no model and runs nothing. Exit 1 if there is an error.
     """
     try:
-        built = load(pipeline)
+        built = load(pipeline, overrides)
     except BuildError as error:
         if not as_json:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from assay.apps.commands.index import index_documents
 from assay.apps.commands.index import report as say_indexed
 from assay.apps.commands.run import records
 from assay.apps.console import notes, out, progress
-from assay.apps.session import corpus_of, load, opened
+from assay.apps.session import corpus_of, load, opened, set_option
 from assay.corpora import dataset as labelled
 from assay.corpora.dataset import Dataset
 from assay.corpora.local import LocalCorpus
@@ -34,6 +34,7 @@ from assay.pipeline.errors import DataError, UsageError
 
 @click.command()
 @click.argument("pipeline")
+@set_option
 @click.option("--data", type=Path, required=True, help="A labelled set.")
 @click.option("--out", "target", type=Path, required=True, help="Folder for what is found.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many questions, by seed.")
@@ -44,6 +45,7 @@ from assay.pipeline.errors import DataError, UsageError
 )
 def command(
     pipeline: str,
+    overrides: tuple[str, ...],
     data: Path,
     target: Path,
     limit: int | None,
@@ -61,20 +63,29 @@ def command(
     assay evaluate own-documents --data labelled/ --out results/
     """
     whole = labelled.load(data, tenant=tenant)
-    index_if_missing(pipeline, whole)
+    index_if_missing(pipeline, whole, overrides)
     report = run_and_score(
-        pipeline, whole, target, limit=limit, seed=seed, fold=fold, tenant=tenant, data=data
+        pipeline,
+        whole,
+        target,
+        limit=limit,
+        seed=seed,
+        fold=fold,
+        tenant=tenant,
+        data=data,
+        overrides=overrides,
     )
     print_report(report)
     out.print(f"report: {target / 'report.html'}", markup=False)
 
 
-def index_if_missing(pipeline: str, dataset: Dataset) -> None:
+def index_if_missing(pipeline: str, dataset: Dataset, overrides: Collection[str] = ()) -> None:
     """Index the set into the pipeline's corpus if there is no index at all."""
-    _, corpus = corpus_of(load(pipeline))
+    _, corpus = corpus_of(load(pipeline, overrides))
     if isinstance(corpus, LocalCorpus) and not corpus.indexed:
         notes.print(f"no index yet: indexing {len(dataset.documents)} passages", markup=False)
-        say_indexed(index_documents(pipeline, dataset.documents, dataset.skipped))
+        done = index_documents(pipeline, dataset.documents, dataset.skipped, overrides=overrides)
+        say_indexed(done)
 
 
 def run_and_score(
@@ -87,6 +98,7 @@ def run_and_score(
     fold: Fold | None,
     tenant: str,
     data: Path,
+    overrides: Collection[str] = (),
 ) -> Report:
     """Run what has not been run yet, score everything, write every file."""
     chosen = whole if fold is None else only_fold(whole, fold)
@@ -100,7 +112,7 @@ def run_and_score(
             " figures of the whole set differ."
         )
     queries = [labelled.to_query(one, tenant=tenant) for one in chosen.queries]
-    with opened(pipeline) as running:
+    with opened(pipeline, overrides) as running:
         require_passages(running, whole, pipeline, data)
         found = run_records(running, queries, target, seed=seed)
         scored = evaluate(chosen, found, plan_of(running), seed=seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from assay.apps.console import notes, out, progress
-from assay.apps.session import corpus_of, load
+from assay.apps.session import corpus_of, load, set_option
 from assay.corpora import dataset
 from assay.corpora.corpus import IndexReport
 from assay.corpora.document import Document
@@ -22,12 +22,18 @@ SHOWN = 20
 
 @click.command()
 @click.argument("pipeline")
+@set_option
 @click.option("--docs", multiple=True, type=Path, help="A file or folder of text. May be repeated.")
 @click.option("--data", type=Path, help="A labelled set (corpus.jsonl) instead of --docs.")
 @click.option("--corpus", help="Which corpus, where the pipeline has several.")
 @click.option("--tenant", default="local", show_default=True, help="Who may read the documents.")
 def command(
-    pipeline: str, docs: tuple[Path, ...], data: Path | None, corpus: str | None, tenant: str
+    pipeline: str,
+    overrides: tuple[str, ...],
+    docs: tuple[Path, ...],
+    data: Path | None,
+    corpus: str | None,
+    tenant: str,
 ) -> None:
     """Make the corpus of a PIPELINE hold exactly these documents.
 
@@ -43,10 +49,10 @@ def command(
         raise UsageError("say what to index: --docs PATH (one or more) or --data DIR")
     if data is not None:
         loaded = dataset.load(data, tenant=tenant)
-        done = index_documents(pipeline, loaded.documents, loaded.skipped, corpus)
+        done = index_documents(pipeline, loaded.documents, loaded.skipped, corpus, overrides)
     else:
         files = TextFiles(docs, scope=Scope(tenant))
-        done = index_documents(pipeline, files, files.skipped, corpus)
+        done = index_documents(pipeline, files, files.skipped, corpus, overrides)
     report(done)
 
 
@@ -55,12 +61,13 @@ def index_documents(
     documents: Collection[Document] | TextFiles,
     skipped: Mapping[str, str],
     corpus: str | None = None,
+    overrides: Collection[str] = (),
 ) -> IndexReport:
     """Index documents into a pipeline's corpus, with a progress bar.
 
     ``skipped`` may fill while ``documents`` are read.
     """
-    built = load(pipeline)
+    built = load(pipeline, overrides)
     name, target = corpus_of(built, corpus)
     built.start(only=built.needs(name))
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from assay.apps.console import out, progress
-from assay.apps.session import opened
+from assay.apps.session import opened, set_option
 from assay.corpora import dataset
 from assay.pipeline import Pipeline, Query, RunRecord
 from assay.pipeline.errors import DataError, NodeError, UsageError
@@ -17,13 +17,20 @@ from assay.pipeline.errors import DataError, NodeError, UsageError
 
 @click.command()
 @click.argument("pipeline")
+@set_option
 @click.option("--queries", type=Path, required=True, help="JSON lines with 'id' and 'text'.")
 @click.option("--out", "target", type=Path, required=True, help="Run records, one a line.")
 @click.option("--resume", is_flag=True, help="Go on where an earlier run stopped.")
 @click.option("--tenant", default="local", show_default=True, help="On whose behalf.")
 @click.option("--seed", default=0, show_default=True, help="For every random choice.")
 def command(
-    pipeline: str, queries: Path, target: Path, resume: bool, tenant: str, seed: int
+    pipeline: str,
+    overrides: tuple[str, ...],
+    queries: Path,
+    target: Path,
+    resume: bool,
+    tenant: str,
+    seed: int,
 ) -> None:
     """Answer a file of questions; write one run record a line.
 
@@ -32,7 +39,7 @@ def command(
     does the rest.
     """
     todo = [dataset.to_query(one, tenant=tenant) for one in dataset.load_queries(queries)]
-    with opened(pipeline) as running:
+    with opened(pipeline, overrides) as running:
         done = _finished(target, running) if resume else set()
         if target.exists() and not resume:
             raise UsageError(f"{target} exists: add --resume to go on, or choose another file")

@@ -30,6 +30,7 @@ class Evidence(Node):
     """
 
     Config = EvidenceConfig
+    compares = "selection"
 
     def run(self, selection: Selection, context: RunContext) -> Selection | Abstention:
         """The same selection, or an abstention with the nearest passages.

@@ -29,6 +29,7 @@ class Threshold(Node):
     """
 
     Config = ThresholdConfig
+    compares = "answer"
 
     def run(self, answer: Answer, context: RunContext) -> Answer | Abstention:
         """The same answer, or an abstention that shows the score it missed.

@@ -33,6 +33,7 @@ class Rrf(Node):
     """
 
     Config = RrfConfig
+    gives = ("rrf",)
 
     def check_ports(self, names: Mapping[str, Collection[str]]) -> list[str]:
         """What is wrong between the weights and the inputs that are wired.

@@ -52,6 +52,7 @@ class Extractive(Node):
     """
 
     Config = ExtractiveConfig
+    gives = ("logit",)
 
     def __init__(self, config: ExtractiveConfig, *, model: CrossEncoder) -> None:
         super().__init__(config)

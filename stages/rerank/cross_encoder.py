@@ -35,6 +35,7 @@ class CrossEncoderRerank(Node):
     """
 
     Config = CrossEncoderConfig
+    gives = ("logit",)
 
     def __init__(self, config: CrossEncoderConfig, *, model: CrossEncoder) -> None:
         super().__init__(config)

@@ -31,6 +31,7 @@ class Bm25(Node):
     """
 
     Config = Bm25Config
+    gives = ("bm25", "rrf")
 
     def __init__(self, config: Bm25Config, *, corpus: Corpus) -> None:
         super().__init__(config)

@@ -32,6 +32,7 @@ class Dense(Node):
     """
 
     Config = DenseConfig
+    gives = ("cosine", "rrf")
 
     def __init__(self, config: DenseConfig, *, corpus: Corpus) -> None:
         super().__init__(config)

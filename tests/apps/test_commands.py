@@ -201,9 +201,20 @@ def test_graphs_show_every_node(project: Path) -> None:
     assert "chosen -- selection --> gate" in call("graph", "p.yaml").output
 
 
+def test_a_graph_can_carry_the_figures_of_a_run(project: Path) -> None:
+    asked = call("ask", "p.yaml", "Who invented the telegraph?", "--trace", "t.json")
+    assert asked.exit_code == 0
+    assert call("graph", "p.yaml", "--out", "g.svg", "--record", "t.json").exit_code == 0
+    record = json.loads((project / "t.json").read_text(encoding="utf-8"))
+    found = len(record["stages"]["chosen"]["passages"])
+    assert f"{found} passages" in (project / "g.svg").read_text(encoding="utf-8")
+    assert f"{found} passages" in call("graph", "p.yaml", "--record", "t.json").output
+    assert call("graph", "p.yaml", "--line", "1").exit_code == 2
+
+
 def test_explain_tells_where_a_value_comes_from(project: Path) -> None:
     shown = call("explain", "p.yaml").output
-    assert "k: 20  # file" in shown
+    assert "k: 20  # p.yaml:7" in shown
     assert "depth: 20  # default" in shown or "# default" in shown
 
 

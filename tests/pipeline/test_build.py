@@ -70,7 +70,7 @@ BROKEN = {
     "threshold of no number": ("said.threshold", "left.letter", "low: left", "is no threshold"),
     "unknown format": ("assay: 1", "assay: 2", "assay: 2", "format 2 is unknown"),
     "a truth value as format": ("assay: 1", "assay: true", "assay: true", "unknown"),
-    "an object tag": ("name: toy", "name: !!python/object:os.system x", "name: !!", "plain data"),
+    "an object tag": ("name: toy", "name: !!python/object:os.system x", "!!python", "plain data"),
     "an anchor": ("name: toy", "name: &x toy", "&x", "anchors"),
     "a tab": ("name: toy", "name:\n\t- toy", "\t- toy", "not YAML"),
     "a node called query": ("  left: {", "  query: {", "query: {use", "rename the node"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -29,10 +31,13 @@ def test_the_join_does_not_depend_on_which_branch_finishes_first(make: Make, slo
     assert [one["id"] for one in record["stages"]["both"]["passages"]] == ["a", "b"]
 
 
-def test_independent_nodes_run_on_threads_of_their_own(make: Make) -> None:
-    with make(GOOD) as pipeline:
+def test_independent_nodes_run_at_the_same_time(make: Make) -> None:
+    text = GOOD.replace("letter: a", "letter: a, wait: 0.2").replace(
+        "letter: b", "letter: b, wait: 0.2"
+    )
+    with make(text) as pipeline:
         record = pipeline.run(ask())
-    assert record.stages["left"]["notes"]["thread"] and record.stages["right"]["notes"]["thread"]
+    assert record.seconds < 0.35
 
 
 def test_the_same_query_gives_the_same_record_twice(make: Make) -> None:
@@ -142,6 +147,20 @@ def test_outcomes_carry_the_certificate_that_they_were_given_under(make: Make) -
     assert outcome.certificate == "abc"
 
 
-def test_comments_and_docstrings_do_not_change_a_code_digest() -> None:
-    assert code_digest(Shelf) == code_digest(Shelf)
-    assert len(code_digest(Shelf)) == 64
+def test_only_what_outputs_depend_on_changes_a_code_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = "from assay.pipeline import Node, Query\n\n\nclass Same(Node):\n"
+    run = "    def run(self, query: Query) -> str:\n        return query.text\n"
+    texts = {
+        "plain": first + run,
+        "spoken": '"""A module."""\n' + first + '    """A class."""\n\n' + run + "        # end\n",
+        "declared": first + '    gives = ("bm25",)\n    compares = "query"\n\n' + run,
+        "other": first + run.replace("query.text", "query.id"),
+    }
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = {}
+    for name, text in texts.items():
+        (tmp_path / f"digest_of_{name}.py").write_text(text, encoding="utf-8")
+        digests[name] = code_digest(importlib.import_module(f"digest_of_{name}").Same)
+    assert digests["plain"] == digests["spoken"] == digests["declared"] != digests["other"]

@@ -202,6 +202,7 @@ def test_graphs_show_every_node(project: Path) -> None:
 
 
 def test_a_graph_can_carry_the_figures_of_a_run(project: Path) -> None:
+    assert call("index", "p.yaml", "--docs", "docs").exit_code == 0
     asked = call("ask", "p.yaml", "Who invented the telegraph?", "--trace", "t.json")
     assert asked.exit_code == 0
     assert call("graph", "p.yaml", "--out", "g.svg", "--record", "t.json").exit_code == 0

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from assay.pipeline.errors import DataError
+from assay.pipeline.record import RunRecord
 
 Word = TypeVar("Word")
 
@@ -19,6 +20,8 @@ def _adapter(word: Any) -> TypeAdapter[Any]:
 
 def to_json(word: object) -> Any:
     """A word as plain JSON values (dict, list, str, int, float, bool, None)."""
+    if isinstance(word, RunRecord):
+        word = word.settled()
     kind: Any = type(word)
     return _adapter(kind).dump_python(word, mode="json")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from assay.pipeline.context import Cost, RunContext
@@ -57,6 +57,10 @@ class RunRecord:
                 return "abstained"
             case None:
                 return "failed"
+
+    def settled(self) -> RunRecord:
+        """The same record with its stages and costs written out, free of the run behind them."""
+        return replace(self, stages=dict(self.stages), cost=dict(self.cost))
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, one line of a run file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +23,16 @@ from assay.pipeline import (
     Node,
     Piece,
     Query,
+    Resource,
     RunContext,
     RunRecord,
     Scope,
     Skipped,
     build_text,
+    from_json,
     node,
     register,
+    to_json,
 )
 from assay.pipeline.errors import NodeError
 
@@ -310,3 +314,53 @@ def test_a_record_can_be_left_out() -> None:
     assert bare.outcome == full.outcome
     assert list(full.stages) == ["first", "second", "end"]
     assert not isinstance(full.outcome, Skipped)
+
+
+def test_a_record_comes_back_from_json_equal(tmp_path: Path) -> None:
+    with build_text(CHAIN, name="c", base=tmp_path) as pipeline:
+        for record in pipeline.batch([ask("b"), ask("a"), ask("x")]):
+            again = from_json(RunRecord, json.loads(json.dumps(to_json(record))))
+            assert again == record
+            assert again.to_json() == record.to_json()
+
+
+STARTS: list[str] = []
+
+
+@register("modes.heavy@1")
+class Heavy(Resource):
+    def start(self) -> None:
+        STARTS.append("start")
+        time.sleep(0.02)
+
+    def close(self) -> None:
+        STARTS.append("close")
+
+    def fingerprint(self) -> str:
+        return "heavy"
+
+
+@register("modes.uses@1")
+class Uses(Node):
+    def __init__(self, config: Any, *, heavy: Heavy) -> None:
+        super().__init__(config)
+        self.heavy = heavy
+
+    def run(self, query: Query) -> Answer:
+        return Answer(query.text, (), ())
+
+
+def test_many_threads_start_a_pipeline_once(tmp_path: Path) -> None:
+    STARTS.clear()
+    text = (
+        "assay: 1\nname: heavy\nresources: {heavy: {use: modes.heavy@1}}\nnodes:\n"
+        "  only: {use: modes.uses@1, resources: {heavy: heavy}, inputs: {query: query}}\noutput: only"
+    )
+    pipeline = build_text(text, name="h", base=tmp_path)
+    threads = [threading.Thread(target=pipeline.start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pipeline.close()
+    assert STARTS == ["start", "close"]

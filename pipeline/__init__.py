@@ -33,13 +33,14 @@ from assay.pipeline.words import (
 if TYPE_CHECKING:
     from assay.pipeline.builder import build, build_text
     from assay.pipeline.codec import from_json, to_json
-    from assay.pipeline.graph import Event, Finished, Piece, Pipeline
+    from assay.pipeline.events import Event, Finished, Piece
+    from assay.pipeline.graph import Pipeline
     from assay.pipeline.record import RunRecord
 
 _LATER = {
-    "Event": "graph",
-    "Finished": "graph",
-    "Piece": "graph",
+    "Event": "events",
+    "Finished": "events",
+    "Piece": "events",
     "Pipeline": "graph",
     "RunRecord": "record",
     "build": "builder",

@@ -8,23 +8,23 @@ time). They differ only in who waits for whom.
 from __future__ import annotations
 
 import functools
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from assay.pipeline.canonical import digest
-from assay.pipeline.context import Cost, DeadlineExceeded, RunContext
+from assay.pipeline.context import DeadlineExceeded
 from assay.pipeline.errors import AssayError, NodeError
+from assay.pipeline.frame import Frame, cost_of
+from assay.pipeline.limits import limited, out_of_time, too_slow, within
 from assay.pipeline.plan import Feed, Plan, Task
-from assay.pipeline.policy import NodeTimeout, transient
+from assay.pipeline.policy import transient
 from assay.pipeline.record import stage
-from assay.pipeline.tracing import Tracer, report
+from assay.pipeline.tracing import report
 from assay.pipeline.types import describe
-from assay.pipeline.words import Abstention, AbstentionReason, Query, Skipped
+from assay.pipeline.words import Abstention, Skipped
 
 if TYPE_CHECKING:
     from assay.pipeline.kept import Kept
@@ -41,71 +41,6 @@ CAUGHT = (
 """What a node may raise to fail on a query; anything else is a bug and passes through."""
 
 Result = TypeVar("Result")
-
-
-class Frame:
-    """One query on its way: a value, a context and the seconds for each node."""
-
-    __slots__ = (
-        "cancelled",
-        "contexts",
-        "deadline",
-        "query",
-        "seconds",
-        "seed",
-        "trace",
-        "values",
-    )
-
-    def __init__(
-        self,
-        plan: Plan,
-        query: Query,
-        seed: int,
-        deadline: float | None,
-        trace: Tracer | None = None,
-        cancelled: threading.Event | None = None,
-    ) -> None:
-        size = len(plan.places)
-        self.query = query
-        self.seed = seed
-        self.deadline = deadline
-        self.trace = trace
-        self.cancelled = cancelled or threading.Event()
-        self.values: list[Any] = [query, *[None] * (size - 1)]
-        self.contexts: dict[int, RunContext] = {}
-        self.seconds: list[float] = [0.0] * size
-
-    def context(self, task: Task) -> RunContext:
-        """A context for one node."""
-        deadline, budget = self.deadline, task.step.policy.budget
-        if budget is not None and budget.seconds is not None:
-            mine = time.monotonic() + budget.seconds
-            deadline = mine if deadline is None else min(mine, deadline)
-        made = RunContext(
-            seed=self.seed, deadline=deadline, cancelled=self.cancelled, budget=budget
-        )
-        self.contexts[task.place] = made
-        return made
-
-    def check(self) -> None:
-        """Stop here if the caller gave up or time is up.
-
-        Raises:
-            DeadlineExceeded: in both cases.
-        """
-        if self.cancelled.is_set():
-            raise DeadlineExceeded("the request was cancelled")
-        if self.deadline is not None and time.monotonic() > self.deadline:
-            raise DeadlineExceeded(
-                "the request's deadline passed: raise it with --deadline or lower the node's k"
-            )
-
-    def failure(self, task: Task, error: Exception) -> NodeError:
-        """The error of a node, with the digest of what was asked and never its text."""
-        made = NodeError(task.step.name, digest(self.query.text)[:12], error)
-        made.__cause__ = error
-        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +177,13 @@ class Executor:
             try:
                 if limit is None:
                     return task.run(**arguments)
-                return _within(task, arguments, limit)
+                return within(task, arguments, limit)
             except CAUGHT as error:
                 if tried == policy.times or not transient(error):
                     raise
             pause = policy.pause(tried, task.step.name)
             if limit is not None and time.monotonic() + pause > limit:
-                raise _too_slow(task)
+                raise too_slow(task)
             if frame.cancelled.wait(pause):
                 frame.check()
             if task.context is not None:
@@ -468,13 +403,13 @@ class Executor:
         limit = None if policy.timeout is None else time.monotonic() + policy.timeout
         for tried in range(policy.times + 1):
             try:
-                return await _limited(task, task.run(**arguments), frame, limit)
+                return await limited(task, task.run(**arguments), frame, limit)
             except CAUGHT as error:
                 if tried == policy.times or not transient(error):
                     raise
             pause = policy.pause(tried, task.step.name)
             if limit is not None and time.monotonic() + pause > limit:
-                raise _too_slow(task)
+                raise too_slow(task)
             await asyncio.sleep(pause)
             if task.context is not None:
                 arguments = {**arguments, task.context: frame.context(task)}
@@ -526,16 +461,6 @@ class Executor:
         self.settle(task, frame, output, begin)
 
 
-def out_of_time(task: Task, error: DeadlineExceeded) -> Abstention:
-    """The abstention of a node that had no time or budget left."""
-    return Abstention(
-        stage=task.step.name,
-        reason=AbstentionReason.BUDGET,
-        detail=str(error),
-        next_step="ask again with more time",
-    )
-
-
 def _collect(
     frame: Frame, mine: Callable[[], None] | None, futures: Sequence[Future[None]]
 ) -> None:
@@ -577,60 +502,3 @@ def _joined(
         elif not task.step.leaves_out:
             return Skipped(task.step.name, f"'{one.stage}' was skipped")
     return joined or Skipped(task.step.name, f"every input of '{feed.port}' was skipped")
-
-
-def _within(task: Task, arguments: dict[str, Any], limit: float) -> Any:
-    """``run`` on a thread of its own, waited for until ``limit``; the thread is told to stop."""
-    done: Future[Any] = Future()
-
-    def work() -> None:
-        try:
-            done.set_result(task.run(**arguments))
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            done.set_exception(error)
-
-    own = arguments.get(task.context) if task.context is not None else None
-    if isinstance(own, RunContext):
-        own.deadline = limit if own.deadline is None else min(limit, own.deadline)
-    threading.Thread(target=work, name=f"assay-{task.step.name}", daemon=True).start()
-    try:
-        return done.result(timeout=max(0.0, limit - time.monotonic()))
-    except TimeoutError as error:
-        if done.done() and done.exception() is error:
-            raise
-        raise _too_slow(task) from None
-    except DeadlineExceeded:
-        if time.monotonic() >= limit:
-            raise _too_slow(task) from None
-        raise
-
-
-async def _limited(
-    task: Task, work: Awaitable[Result], frame: Frame, limit: float | None
-) -> Result:
-    """Await a node until its own limit or the request's deadline."""
-    import asyncio
-
-    ends = [one for one in (limit, frame.deadline) if one is not None]
-    if not ends:
-        return await work
-    try:
-        return await asyncio.wait_for(work, max(0.0, min(ends) - time.monotonic()))
-    except TimeoutError:
-        frame.check()
-        raise _too_slow(task) from None
-
-
-def _too_slow(task: Task) -> NodeTimeout:
-    return NodeTimeout(
-        f"{task.step.node.name} took longer than its {task.step.policy.timeout:g} s: raise"
-        " 'policy.timeout' or give it less to do"
-    )
-
-
-def cost_of(task: Task, frame: Frame) -> Cost:
-    """A node's account, with its seconds."""
-    context = frame.contexts.get(task.place)
-    cost = Cost() if context is None else context.cost
-    cost.seconds = frame.seconds[task.place]
-    return cost

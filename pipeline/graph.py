@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Component, Resource
 from assay.pipeline.errors import NodeError, UsageError
-from assay.pipeline.execute import Executor, Frame, cost_of
+from assay.pipeline.events import Event, Finished, Piece
+from assay.pipeline.execute import Executor
 from assay.pipeline.file import CertificateEntry
-from assay.pipeline.plan import Step, Task, make_plan
+from assay.pipeline.frame import Frame, cost_of
+from assay.pipeline.identity import NUMERIC_LIBRARIES, code_digest, minor
+from assay.pipeline.lazily import Lazily, stage_of
+from assay.pipeline.plan import Step, make_plan
 from assay.pipeline.record import RunRecord, stage
 from assay.pipeline.tracing import NOTHING, Span, Tracer, tracer
 from assay.pipeline.words import (
@@ -43,39 +42,6 @@ Result = TypeVar("Result")
 
 CHUNK = 256
 """Most queries that ``batch`` carries through the nodes together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of text that a node wrote while it ran.
-
-    Args:
-        node: who wrote it.
-        text: the piece; pieces of one node follow one another.
-    """
-
-    node: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A node that is done.
-
-    Args:
-        node: its name.
-        stage: its entry in the run record.
-    """
-
-    node: str
-    stage: Mapping[str, Any]
-
-
-Event: TypeAlias = Piece | Finished | RunRecord
-"""What ``stream`` yields; the record is the last."""
-
-NUMERIC_LIBRARIES = ("numpy", "onnxruntime", "llama-cpp-python", "bm25s")
-"""Libraries whose major.minor version is part of a pipeline's fingerprint."""
 
 
 @dataclass(slots=True)
@@ -241,7 +207,7 @@ class Pipeline:
             "resources": resources,
             "output": self.output,
             "thresholds": dict(self.thresholds),
-            "libraries": {name: _minor(name) for name in NUMERIC_LIBRARIES},
+            "libraries": {name: minor(name) for name in NUMERIC_LIBRARIES},
         }
 
     def fingerprint(self) -> str:
@@ -490,59 +456,13 @@ class Pipeline:
             query=frame.query,
             outcome=_stamp(frame.values[plan.places[self.output]], self.certificate_id),
             error=None,
-            stages=Lazily(plan.tasks, frame, _stage_of) if record else {},
+            stages=Lazily(plan.tasks, frame, stage_of) if record else {},
             cost=Lazily(plan.tasks, frame, cost_of) if record else {},
             seconds=time.perf_counter() - begin,
             pipeline=self.fingerprint(),
             certificate=self.certificate_id,
             seed=frame.seed,
         )
-
-
-class Lazily(Mapping[str, Any]):
-    """A record's entries by node, made when first looked at; equal to a dict of them."""
-
-    __slots__ = ("_frame", "_made", "_make", "_tasks")
-
-    def __init__(
-        self, tasks: Sequence[Task], frame: Frame, make: Callable[[Task, Frame], Any]
-    ) -> None:
-        self._tasks = tasks
-        self._frame: Frame | None = frame
-        self._make = make
-        self._made: dict[str, Any] = {}
-
-    def _all(self) -> dict[str, Any]:
-        frame = self._frame
-        if frame is not None:
-            self._made = {
-                task.step.name: self._make(task, frame)
-                for task in self._tasks
-                if frame.values[task.place] is not None
-            }
-            self._frame = None
-        return self._made
-
-    def __getitem__(self, name: str) -> Any:
-        return self._all()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and self._all() == dict(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self._all())
-
-
-def _stage_of(task: Task, frame: Frame) -> dict[str, Any]:
-    return stage(frame.values[task.place], frame.contexts.get(task.place))
 
 
 def _outside_loop(work: Coroutine[Any, Any, Result]) -> Result:
@@ -572,54 +492,3 @@ def _stamp(outcome: Outcome | Skipped, certificate_id: str | None) -> Outcome:
                 if outcome.certificate == certificate_id
                 else replace(outcome, certificate=certificate_id)
             )
-
-
-@lru_cache(maxsize=256)
-def code_digest(component: type) -> str:
-    """sha256 over the syntax tree of a class's module, without what outputs do not depend on.
-
-    That is comments, docstrings and declarations that only the build reads. Of a
-    component that is typed into a notebook, over its own source.
-
-    Raises:
-        UsageError: if it has no source at all, as in the plain interpreter.
-    """
-    tree = ast.parse(_source(component))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-        if isinstance(node, ast.ClassDef):
-            node.body = [one for one in node.body if not _declares(one)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _declares(statement: ast.stmt) -> bool:
-    """Whether a statement of a class only tells the build about score kinds."""
-    return (
-        isinstance(statement, ast.Assign)
-        and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id in ("gives", "compares")
-    )
-
-
-def _source(component: type) -> str:
-    own = getattr(component, "function", component)
-    for where in (inspect.getmodule(component), own):
-        try:
-            return textwrap.dedent(inspect.getsource(where))  # type: ignore[arg-type]
-        except (OSError, TypeError):
-            continue
-    raise UsageError(
-        f"{component.__name__} has no source to take a fingerprint of: define it in a file"
-    )
-
-
-def _minor(library: str) -> str | None:
-    import importlib.metadata
-
-    try:
-        return ".".join(importlib.metadata.version(library).split(".")[:2])
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -21,7 +21,8 @@ from assay.pipeline.value_codec import decode, encode
 from assay.pipeline.words import Abstention, Scalar
 
 if TYPE_CHECKING:
-    from assay.pipeline.execute import Executor, Frame
+    from assay.pipeline.execute import Executor
+    from assay.pipeline.frame import Frame
     from assay.pipeline.graph import Pipeline
     from assay.pipeline.plan import Task
 

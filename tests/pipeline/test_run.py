@@ -12,7 +12,7 @@ import pytest
 
 from assay.pipeline import Abstention, AbstentionReason, Answer, Pipeline
 from assay.pipeline.errors import NodeError, UsageError
-from assay.pipeline.graph import code_digest
+from assay.pipeline.identity import code_digest
 from tests.pipeline.test_build import GOOD
 from tests.pipeline.toys import Shelf, ask
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -92,45 +92,39 @@ class RunRecord:
 
 def stage(output: object, context: RunContext | None) -> dict[str, Any]:
     """One node's entry under ``stages``: ids and scores, never passage text."""
-    entry: dict[str, Any] = {}
-    match output:
-        case Query():
-            entry["text"] = output.text
-        case QueryVariants():
-            entry["texts"] = [query.text for query in output.queries]
-        case Ranking():
-            entry["passages"] = [_hit(hit) for hit in output.hits]
-        case Selection():
-            entry["passages"] = [_hit(hit) for hit in output.kept]
-            entry["kept"] = list(output.ids)
-            entry["dropped"] = [
-                {"id": one.hit.passage.id, "reason": one.reason} for one in output.dropped
-            ]
-        case Verdicts():
-            entry["verdicts"] = [
-                {
-                    "id": verdict.passage_id,
-                    "flags": [
-                        {
-                            "name": flag.name,
-                            "score": flag.score,
-                            "p_value": flag.p_value,
-                            "reason": flag.reason,
-                        }
-                        for flag in verdict.flags
-                    ],
-                }
-                for verdict in output.verdicts
-            ]
-        case Answer():
-            entry["answer"] = _answer(output)
-        case Abstention():
-            entry["abstention"] = _abstention(output)
-        case Skipped():
-            entry["skipped"] = output.reason
+    write = _WRITERS.get(type(output))
+    entry = {} if write is None else write(output)
     if context is not None and context.notes:
         entry["notes"] = dict(context.notes)
     return entry
+
+
+def _selection(selection: Selection) -> dict[str, Any]:
+    return {
+        "passages": [_hit(hit) for hit in selection.kept],
+        "kept": list(selection.ids),
+        "dropped": [{"id": one.hit.passage.id, "reason": one.reason} for one in selection.dropped],
+    }
+
+
+def _verdicts(verdicts: Verdicts) -> dict[str, Any]:
+    return {
+        "verdicts": [
+            {
+                "id": verdict.passage_id,
+                "flags": [
+                    {
+                        "name": flag.name,
+                        "score": flag.score,
+                        "p_value": flag.p_value,
+                        "reason": flag.reason,
+                    }
+                    for flag in verdict.flags
+                ],
+            }
+            for verdict in verdicts.verdicts
+        ]
+    }
 
 
 def _hit(hit: Hit) -> dict[str, Any]:
@@ -163,3 +157,16 @@ def _abstention(abstention: Abstention) -> dict[str, Any]:
         "evidence": [passage.id for passage in abstention.evidence],
         "next_step": abstention.next_step,
     }
+
+
+_WRITERS: Mapping[type, Callable[[Any], dict[str, Any]]] = {
+    Query: lambda one: {"text": one.text},
+    QueryVariants: lambda one: {"texts": [query.text for query in one.queries]},
+    Ranking: lambda one: {"passages": [_hit(hit) for hit in one.hits]},
+    Selection: _selection,
+    Verdicts: _verdicts,
+    Answer: lambda one: {"answer": _answer(one)},
+    Abstention: lambda one: {"abstention": _abstention(one)},
+    Skipped: lambda one: {"skipped": one.reason},
+}
+"""How each word is written into a record; other outputs leave no trace but their notes."""

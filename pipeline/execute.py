@@ -200,7 +200,12 @@ class Executor:
         if name is None:
             raise frame.failure(task, error) from error
         other = self.plan.reserve[name]
-        self.task(other, frame)
+        if other.asynchronous:
+            import asyncio
+
+            asyncio.run(self._atask(other, frame))  # plain nodes run on threads without a loop
+        else:
+            self.task(other, frame)
         return frame.values[other.place]
 
     # -- many queries ---------------------------------------------------------
@@ -380,6 +385,16 @@ class Executor:
                 await loop.run_in_executor(self.pool, copy_context().run, self.task, task, frame)
 
     async def _atask(self, task: Task, frame: Frame) -> None:
+        """As ``task``, for a node that must be awaited."""
+        if frame.trace is None:
+            await self._awaited(task, frame)
+            return
+        with frame.trace.node(task.step.name, task.step.node.name) as span:
+            await self._awaited(task, frame)
+            entry = stage(frame.values[task.place], frame.contexts.get(task.place))
+            report(span, entry, cost_of(task, frame))
+
+    async def _awaited(self, task: Task, frame: Frame) -> None:
         begin = time.perf_counter()
         try:
             arguments = self.arguments(task, frame)

@@ -86,6 +86,13 @@ class Spare(Node):
         return Answer("spare", (), ())
 
 
+@register("policies.slow_spare@1")
+class SlowSpare(Node):
+    async def run(self, query: Query) -> Answer:
+        await asyncio.sleep(0)
+        return Answer("spare", (), ())
+
+
 @register("policies.silent@1")
 class Silent(Node):
     def run(self, query: Query) -> Answer | Abstention:
@@ -168,6 +175,31 @@ def test_a_fallback_takes_the_place_of_what_failed(kind: str) -> None:
     assert set(first.stages) == {"only", "spare"}
     assert list(second.stages) == ["only"]
     assert [kind, "policies.spare@1", kind] == CALLS
+
+
+@pytest.mark.parametrize("asynchronous", ["only", "spare"])
+def test_a_fallback_may_be_asynchronous_where_its_node_is_not(asynchronous: str) -> None:
+    text = """
+assay: 1
+name: mixed
+nodes:
+  only:
+    use: ONLY
+    config: {times: 1}
+    inputs: {query: query}
+    policy: {fallback: {world: spare}}
+  spare: {use: SPARE, inputs: {query: query}}
+output: only
+"""
+    kinds = {"ONLY": "policies.flaky@1", "SPARE": "policies.slow_spare@1"}
+    if asynchronous == "only":
+        kinds = {"ONLY": "policies.slow_flaky@1", "SPARE": "policies.spare@1"}
+    for name, kind in kinds.items():
+        text = text.replace(name, kind)
+    with build_text(text, name="m", base=Path()) as pipeline:
+        first, second = pipeline.run(ask()), pipeline.batch([ask()])[0]
+    assert isinstance(first.outcome, Answer) and first.outcome.text == "spare"
+    assert isinstance(second.outcome, Answer) and second.outcome.text == "why local"
 
 
 def test_a_fallback_is_for_its_class_of_errors_only() -> None:

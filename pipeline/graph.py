@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from assay.pipeline.file import CertificateEntry
 from assay.pipeline.frame import Frame, cost_of
 from assay.pipeline.identity import NUMERIC_LIBRARIES, code_digest, minor
 from assay.pipeline.lazily import Lazily, stage_of
-from assay.pipeline.plan import Step, make_plan
+from assay.pipeline.plan import Step, Task, make_plan
 from assay.pipeline.record import RunRecord, stage
 from assay.pipeline.tracing import NOTHING, Span, Tracer, tracer
 from assay.pipeline.words import (
@@ -342,7 +342,8 @@ class Pipeline:
         """As ``run``, telling what happens: pieces of text, finished nodes, the record last.
 
         Pieces are what a node writes before anybody checked it: show them only where an
-        answer may still be taken back.
+        answer may still be taken back. Of a pipeline with asynchronous nodes everything is
+        told once it is done. Streams and batches make no spans.
 
         Raises:
             NodeError: if a node failed; the rest of the run is given up.
@@ -352,11 +353,15 @@ class Pipeline:
         if refusal is not None:
             yield refusal
             return
-        if self._executor().plan.asynchronous:
-            yield self.run(query, seed=seed, timeout=timeout)
-            return
+        executor = self._executor()
         frame = self._frame(query, seed, timeout, None)
-        for task, piece in self._executor().stream(frame):
+        told: Iterable[tuple[Task, str | None]]
+        if executor.plan.asynchronous:
+            _outside_loop(executor.arun(frame))
+            told = [(task, None) for task in executor.plan.usual]
+        else:
+            told = executor.stream(frame)
+        for task, piece in told:
             name = task.step.name
             if piece is not None:
                 yield Piece(name, piece)

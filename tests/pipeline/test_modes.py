@@ -237,6 +237,14 @@ def test_a_stream_tells_pieces_then_nodes_then_the_record() -> None:
     assert events[2] == Piece("end", "s(one=b)")
 
 
+def test_a_stream_with_asynchronous_nodes_tells_the_same_nodes() -> None:
+    with build_text(CHAIN, name="c", base=Path()) as plain_one:
+        wanted = [event for event in plain_one.stream(ask("b")) if isinstance(event, Finished)]
+    text = CHAIN.replace("modes.wide@1", "modes.slow@1")
+    with build_text(text, name="c", base=Path()) as pipeline:
+        assert list(pipeline.stream(ask("b")))[:-1] == wanted
+
+
 def test_of_two_failures_the_first_in_the_plan_is_told_whichever_is_faster() -> None:
     text = """
 assay: 1

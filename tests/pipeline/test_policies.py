@@ -52,11 +52,12 @@ class Flaky(Node):
         times: int = 0
         wait: float = 0.0
         spend: int = 0
+        tokens: int = 0
 
     def found(self, query: Query, context: RunContext) -> Answer:
         CALLS.append(self.name)
         context.note(seed=context.seed)
-        context.spend(calls=self.config.spend)
+        context.spend(calls=self.config.spend, tokens_out=self.config.tokens)
         if CALLS.count(self.name) <= self.config.times:
             raise ERRORS[self.config.error](f"try {len(CALLS)}")
         return Answer(f"{query.text} {query.scope.tenant}", (), ())
@@ -220,6 +221,9 @@ def test_a_budget_that_is_used_up_is_an_abstention() -> None:
     assert "5 calls, its budget is 4" in outcome.detail
     with one("policies.flaky@1", "{spend: 4}", "{budget: {calls: 4}}") as pipeline:
         assert pipeline.run(ask()).kind == "answered"
+    with one("policies.flaky@1", "{tokens: 9}", "{budget: {tokens: 8}}") as pipeline:
+        outcome = pipeline.run(ask()).outcome
+    assert isinstance(outcome, Abstention) and "9 tokens, its budget is 8" in outcome.detail
     with one("policies.flaky@1", "{wait: 3.0}", "{budget: {seconds: 0.05}}") as pipeline:
         record = pipeline.run(ask())
     assert record.kind == "abstained" and record.seconds < 1.0

@@ -11,6 +11,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -220,12 +221,13 @@ class Executor:
             Place of the frame to its error.
         """
         failed: dict[int, NodeError] = {}
-        for task in self.plan.usual:
+        for task in self.plan.usual if frames else ():
             whole = getattr(task.step.node, "run_batch", None)
             if whole is not None and task.plain:
                 self._together(task, whole, frames, failed)
                 continue
-            if task.simple and not (frames and frames[0].deadline is not None):
+            quick = task.simple and frames[0].deadline is None and frames[0].trace is None
+            if quick:
                 self._one_by_one(task, frames, failed)
                 continue
             self._each(self.task, task, dict(enumerate(frames)), failed)
@@ -277,21 +279,23 @@ class Executor:
         if not items:
             return
         contexts = [frames[place].contexts[task.place] for place in items]
-        try:
-            outputs = list(whole(list(items.values()), contexts))
-            if len(outputs) != len(items):
-                raise TypeError(
-                    f"{task.step.node.name} gave {len(outputs)} outputs for {len(items)} queries"
-                )
-        except CAUGHT:
-            self._each(self.task, task, {place: frames[place] for place in items}, failed)
-            return
-        share = (time.perf_counter() - begin) / len(items)
-        for place, output in zip(items, outputs, strict=True):
+        with _spans(task, [frames[place] for place in items]):
             try:
-                self.settle(task, frames[place], output, time.perf_counter() - share)
-            except NodeError as error:
-                failed[place] = error
+                outputs = list(whole(list(items.values()), contexts))
+                if len(outputs) != len(items):
+                    raise TypeError(
+                        f"{task.step.node.name} gave {len(outputs)} outputs for"
+                        f" {len(items)} queries"
+                    )
+            except CAUGHT:
+                self._each(self.task, task, {place: frames[place] for place in items}, failed)
+                return
+            share = (time.perf_counter() - begin) / len(items)
+            for place, output in zip(items, outputs, strict=True):
+                try:
+                    self.settle(task, frames[place], output, time.perf_counter() - share)
+                except NodeError as error:
+                    failed[place] = error
 
     def _ready(
         self,
@@ -457,6 +461,15 @@ class Executor:
                     yield task, None
 
     def _streamed(self, task: Task, frame: Frame) -> Iterator[tuple[Task, str | None]]:
+        """Run a node with ``stream``; its span is never the current one of who reads the pieces."""
+        spans, apart = _spans(task, [frame]), copy_context()
+        apart.run(spans.__enter__)
+        try:
+            yield from self._pieces(task, frame)
+        finally:
+            apart.run(spans.__exit__, None, None, None)
+
+    def _pieces(self, task: Task, frame: Frame) -> Iterator[tuple[Task, str | None]]:
         begin = time.perf_counter()
         output: Any = None
         try:
@@ -474,6 +487,21 @@ class Executor:
         except CAUGHT as error:
             output = self._instead(task, error, frame)
         self.settle(task, frame, output, begin)
+
+
+@contextmanager
+def _spans(task: Task, frames: Sequence[Frame]) -> Iterator[None]:
+    """A span of a node for each query that it works on together, where somebody listens."""
+    with ExitStack() as stack:
+        opened = [
+            (frame, stack.enter_context(frame.trace.node(task.step.name, task.step.node.name)))
+            for frame in frames
+            if frame.trace is not None
+        ]
+        yield
+        for frame, span in opened:
+            entry = stage(frame.values[task.place], frame.contexts.get(task.place))
+            report(span, entry, cost_of(task, frame))
 
 
 def _collect(

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -321,20 +322,28 @@ class Pipeline:
         begin = time.perf_counter()
         executor = self._executor()
         plan = executor.plan
+        quiet = tracer() is NOTHING
+        spans = [] if quiet else [_Apart(self._traced(one)) for one in queries]
+        traces = [None] * len(queries) if quiet else [span.trace for span in spans]
+        stop = None if plan.asynchronous else threading.Event()
+        frames = [
+            Frame(plan, one, seed, deadline, trace, stop)
+            for one, trace in zip(queries, traces, strict=True)
+        ]
         if plan.asynchronous:
-            frames = [Frame(plan, one, seed, deadline) for one in queries]
             failed = _outside_loop(executor.abatch(frames))
         else:
-            stop = threading.Event()
-            frames = [Frame(plan, one, seed, deadline, None, stop) for one in queries]
             failed = executor.batch(frames)
         share = (time.perf_counter() - begin) / len(frames)
-        return [
+        records = [
             self.failed(frame.query, failed[place], seed=seed)
             if place in failed
             else self._record(frame, time.perf_counter() - share, record=True)
             for place, frame in enumerate(frames)
         ]
+        for span, record in zip(spans, records, strict=False):
+            span.end(record.kind)
+        return records
 
     def stream(
         self, query: Query, *, seed: int = 0, timeout: float | None = None
@@ -343,7 +352,7 @@ class Pipeline:
 
         Pieces are what a node writes before anybody checked it: show them only where an
         answer may still be taken back. Of a pipeline with asynchronous nodes everything is
-        told once it is done. Streams and batches make no spans.
+        told once it is done.
 
         Raises:
             NodeError: if a node failed; the rest of the run is given up.
@@ -353,8 +362,20 @@ class Pipeline:
         if refusal is not None:
             yield refusal
             return
+        span = _Apart(self._traced(query))
+        frame = self._frame(query, seed, timeout, span.trace)
+        outcome = "failed"
+        try:
+            yield from self._told(frame)
+            made = self._record(frame, begin, record=True)
+            outcome = made.kind
+            yield made
+        finally:
+            span.end(outcome)
+
+    def _told(self, frame: Frame) -> Iterator[Event]:
+        """Run one query, telling pieces and finished nodes."""
         executor = self._executor()
-        frame = self._frame(query, seed, timeout, None)
         told: Iterable[tuple[Task, str | None]]
         if executor.plan.asynchronous:
             _outside_loop(executor.arun(frame))
@@ -366,10 +387,8 @@ class Pipeline:
             if piece is not None:
                 yield Piece(name, piece)
             else:
-                yield Finished(
-                    name, stage(frame.values[task.place], frame.contexts.get(task.place))
-                )
-        yield self._record(frame, begin, record=True)
+                entry = stage(frame.values[task.place], frame.contexts.get(task.place))
+                yield Finished(name, entry)
 
     def as_runnable(
         self, *, tenant: str | None = None, seed: int = 0, timeout: float | None = None
@@ -468,6 +487,30 @@ class Pipeline:
             certificate=self.certificate_id,
             seed=frame.seed,
         )
+
+
+class _Apart:
+    """The span of a run that does not run in one go: never the current one of its caller.
+
+    Args:
+        opened: what ``Pipeline._traced`` gives.
+    """
+
+    __slots__ = ("_context", "_opened", "_span", "trace")
+
+    def __init__(self, opened: AbstractContextManager[tuple[Tracer | None, Span]]) -> None:
+        self._opened = opened
+        self.trace: Tracer | None = None
+        if tracer() is NOTHING:
+            return
+        self._context = copy_context()
+        self.trace, self._span = self._context.run(opened.__enter__)
+
+    def end(self, outcome: str) -> None:
+        """Close the span, marked with the outcome."""
+        if self.trace is not None:
+            self._span.set("assay.outcome", outcome)
+            self._context.run(self._opened.__exit__, None, None, None)
 
 
 def _outside_loop(work: Coroutine[Any, Any, Result]) -> Result:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import timeit
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
-from assay.pipeline import Cost, RunContext, tracing
+from assay.pipeline import (
+    Answer,
+    Cost,
+    Node,
+    Query,
+    RunContext,
+    Scope,
+    build_text,
+    node,
+    register,
+    tracing,
+)
 from assay.pipeline.errors import NodeError
 from assay.pipeline.record import stage
 from tests.words import hit, query, selection
@@ -301,3 +315,84 @@ def test_importing_it_loads_no_library_and_the_programs_own_provider_is_used() -
         [sys.executable, "-c", REAL], capture_output=True, text=True, check=False, cwd=Path.cwd()
     )
     assert done.stdout.strip() == "['assay.run toy']", done.stderr
+
+
+TWO = """
+assay: 1
+name: two
+nodes:
+  first: {use: spans.first@1, inputs: {query: query}}
+  said: {use: spans.said@1, inputs: {text: first}}
+output: said
+"""
+
+
+@node("spans.first@1")
+def first(query: Query) -> str:
+    if query.text == "fail":
+        raise ValueError("on purpose")
+    return query.text
+
+
+@register("spans.said@1")
+class Said(Node):
+    """Sees whole batches, and streams."""
+
+    def run(self, text: str) -> Answer:
+        return Answer(text, (), ())
+
+    def run_batch(
+        self, items: Sequence[Mapping[str, Any]], contexts: Sequence[RunContext]
+    ) -> list[Answer]:
+        return [self.run(**item) for item in items]
+
+    def stream(self, text: str) -> Iterator[str | Answer]:
+        yield text
+        yield self.run(text)
+
+
+@pytest.mark.parametrize("way", ["run", "arun", "batch", "stream"])
+def test_every_way_of_running_makes_a_span_a_run_and_one_below_it_for_each_node(
+    seen: InMemorySpanExporter, provider: TracerProvider, way: str
+) -> None:
+    queries = [Query(text, Scope("local"), id=text) for text in ("one", "other")]
+    caller = provider.get_tracer("caller").start_as_current_span("request")
+    with build_text(TWO, name="two.yaml", base=Path()) as pipeline, caller as request:
+        if way == "run":
+            for query in queries:
+                pipeline.run(query)
+        elif way == "arun":
+            for query in queries:
+                asyncio.run(pipeline.arun(query))
+        elif way == "batch":
+            pipeline.batch(queries)
+        else:
+            for query in queries:
+                for _ in pipeline.stream(query):
+                    assert trace.get_current_span() is request
+    found = seen.get_finished_spans()
+    runs = [span for span in found if span.name == "assay.run two"]
+    assert [span.attributes and span.attributes["assay.outcome"] for span in runs] == [
+        "answered"
+    ] * 2
+    assert {parent(span) for span in runs} == {request.get_span_context().span_id}
+    for name in ("first", "said"):
+        below = [parent(span) for span in found if span.name == f"assay.node {name}"]
+        assert sorted(map(str, below)) == sorted(str(span.context.span_id) for span in runs)
+
+
+@pytest.mark.parametrize("way", ["run", "batch", "stream"])
+def test_a_run_that_fails_is_marked_so_however_it_was_run(
+    seen: InMemorySpanExporter, way: str
+) -> None:
+    query = Query("fail", Scope("local"))
+    with build_text(TWO, name="two.yaml", base=Path()) as pipeline, suppress(NodeError):
+        match way:
+            case "run":
+                pipeline.run(query)
+            case "batch":
+                pipeline.batch([query])
+            case _:
+                list(pipeline.stream(query))
+    run = spans(seen)["assay.run two"]
+    assert run.attributes is not None and run.attributes["assay.outcome"] == "failed"

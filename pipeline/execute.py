@@ -166,9 +166,15 @@ class Executor:
 
     def _guarded(self, task: Task, arguments: dict[str, Any], frame: Frame) -> Any:
         """``run`` under a policy: kept outputs, tries, time limit."""
-        if self.stored is not None and task.step.policy.cache:
-            return self.stored(self, task, arguments, frame)
-        return self.tried(task, arguments, frame)
+        if self.stored is None or not task.step.policy.cache:
+            return self.tried(task, arguments, frame)
+        place = self.stored.place(task, arguments, frame)
+        found = self.stored.find(task, place, frame)
+        if found is not None:
+            return found.output
+        output = self.tried(task, arguments, frame)
+        self.stored.keep(task, place, output, frame)
+        return output
 
     def tried(self, task: Task, arguments: dict[str, Any], frame: Frame) -> Any:
         """``run`` with its tries and its time limit."""
@@ -187,8 +193,7 @@ class Executor:
                 raise too_slow(task)
             if frame.cancelled.wait(pause):
                 frame.check()
-            if task.context is not None:
-                arguments = {**arguments, task.context: frame.context(task)}
+            frame.forget_notes(task)
         raise AssertionError("the last try returns or raises")
 
     def _instead(self, task: Task, error: Exception, frame: Frame) -> Any:
@@ -200,7 +205,9 @@ class Executor:
         name = task.step.policy.fallback_for(error)
         if name is None:
             raise frame.failure(task, error) from error
-        other = self.plan.reserve[name]
+        other = self.plan.reserve.get(name)
+        if other is None:  # it runs anyway, and did so before
+            return frame.values[self.plan.places[name]]
         if other.asynchronous:
             import asyncio
 
@@ -403,7 +410,7 @@ class Executor:
         try:
             arguments = self.arguments(task, frame)
             output = (
-                await self._atried(task, arguments, frame) if type(arguments) is dict else arguments
+                await self._akept(task, arguments, frame) if type(arguments) is dict else arguments
             )
         except DeadlineExceeded as error:
             output = out_of_time(task, error)
@@ -411,9 +418,21 @@ class Executor:
             name = task.step.policy.fallback_for(error)
             if name is None:
                 raise frame.failure(task, error) from error
-            await self._abranch([self.plan.reserve[name]], frame)
-            output = frame.values[self.plan.reserve[name].place]
+            if name in self.plan.reserve:
+                await self._abranch([self.plan.reserve[name]], frame)
+            output = frame.values[self.plan.places[name]]
         self.settle(task, frame, output, begin)
+
+    async def _akept(self, task: Task, arguments: dict[str, Any], frame: Frame) -> Any:
+        if self.stored is None or not task.step.policy.cache:
+            return await self._atried(task, arguments, frame)
+        place = self.stored.place(task, arguments, frame)
+        found = self.stored.find(task, place, frame)
+        if found is not None:
+            return found.output
+        output = await self._atried(task, arguments, frame)
+        self.stored.keep(task, place, output, frame)
+        return output
 
     async def _atried(self, task: Task, arguments: dict[str, Any], frame: Frame) -> Any:
         import asyncio
@@ -430,8 +449,7 @@ class Executor:
             if limit is not None and time.monotonic() + pause > limit:
                 raise too_slow(task)
             await asyncio.sleep(pause)
-            if task.context is not None:
-                arguments = {**arguments, task.context: frame.context(task)}
+            frame.forget_notes(task)
         raise AssertionError("the last try returns or raises")
 
     # -- piece by piece ---------------------------------------------------------

@@ -59,6 +59,11 @@ class Frame:
         self.contexts[task.place] = made
         return made
 
+    def forget_notes(self, task: Task) -> None:
+        """Before another try: what the last one spent stays on the account, its notes go."""
+        if task.place in self.contexts:
+            self.contexts[task.place].notes.clear()
+
     def check(self) -> None:
         """Stop here if the caller gave up or time is up.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.pipeline.cache import Cache, default_cache_path
@@ -21,10 +22,25 @@ from assay.pipeline.value_codec import decode, encode
 from assay.pipeline.words import Abstention, Scalar
 
 if TYPE_CHECKING:
-    from assay.pipeline.execute import Executor
+    from assay.pipeline.context import RunContext
     from assay.pipeline.frame import Frame
     from assay.pipeline.graph import Pipeline
     from assay.pipeline.plan import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an output lies: its key and what went into it."""
+
+    key: str
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An output that was kept, whatever it is."""
+
+    output: Any
 
 
 class Kept:
@@ -51,18 +67,13 @@ class Kept:
             for name, step in pipeline.steps.items()
         }
 
-    def __call__(
-        self, executor: Executor, task: Task, arguments: Mapping[str, Any], frame: Frame
-    ) -> Any:
-        """The kept output, else the node's own, which is then kept.
+    def place(self, task: Task, arguments: Mapping[str, Any], frame: Frame) -> Place:
+        """Where the output of these arguments lies.
 
         Raises:
-            WorldError: if the cache's file cannot be read or written. That another process
-                holds it is no error: the output is then computed and not kept.
             NotEncodable: if an input cannot be part of a key.
         """
         step = task.step
-        context = frame.contexts.get(task.place) or frame.context(task)
         parts = key_parts(
             component=step.node.name,
             code=self._codes[step.name],
@@ -72,21 +83,39 @@ class Kept:
             scope=frame.query.scope,
             seed=frame.seed,
         )
-        key = cache_key(parts)
-        kind = tuple[step.signature.output, dict[str, Scalar]]  # type: ignore[name-defined]
-        with suppress(DataError, CacheBusy):  # of an older version, or locked: computed anew
-            found = self._cache.get(key, component=step.node.name)
-            if found is not None:
-                output, notes = decode(found, kind)
-                context.note(**notes)
-                return output
-        output = executor.tried(task, dict(arguments), frame)
-        if not isinstance(output, Abstention):
-            used = frame.contexts.get(task.place) or context
-            data = encode((output, dict(used.notes)))
-            with suppress(CacheBusy):
-                self._cache.put(key, data, component=step.node.name, parts=parts)
-        return output
+        return Place(cache_key(parts), parts)
+
+    def find(self, task: Task, place: Place, frame: Frame) -> Found | None:
+        """The kept output, its notes put back; None if the node has to run.
+
+        Raises:
+            WorldError: if the cache's file cannot be read. That another process holds it,
+                or that it is of an older version, is no error: the output is made anew.
+        """
+        kind = tuple[task.step.signature.output, dict[str, Scalar]]  # type: ignore[name-defined]
+        with suppress(DataError, CacheBusy):
+            data = self._cache.get(place.key, component=task.step.node.name)
+            if data is not None:
+                output, notes = decode(data, kind)
+                self._context(task, frame).note(**notes)
+                return Found(output)
+        return None
+
+    def keep(self, task: Task, place: Place, output: Any, frame: Frame) -> None:
+        """Keep an output, unless it is an abstention.
+
+        Raises:
+            WorldError: if the cache's file cannot be written; a file that another process
+                holds is none.
+        """
+        if isinstance(output, Abstention):
+            return
+        data = encode((output, dict(self._context(task, frame).notes)))
+        with suppress(CacheBusy):
+            self._cache.put(place.key, data, component=task.step.node.name, parts=place.parts)
+
+    def _context(self, task: Task, frame: Frame) -> RunContext:
+        return frame.contexts.get(task.place) or frame.context(task)
 
     def close(self) -> None:
         """Let the file go."""

@@ -160,7 +160,12 @@ def make_plan(steps: Mapping[str, Step], output: str) -> Plan:
     """
     places = {INPUT: 0} | {name: place for place, name in enumerate(steps, 1)}
     tasks = {name: _task(step, places) for name, step in steps.items()}
-    usual = {name: steps[name] for name in steps if name in wanted(steps, output)}
+    needed = wanted(steps, output)
+    usual = {
+        name: (*step.feeders(), *(one for one in step.policy.fallback.values() if one in needed))
+        for name, step in steps.items()
+        if name in needed
+    }
     levels = _levels(_branches(usual), usual)
     return Plan(
         tasks=tuple(tasks.values()),
@@ -217,17 +222,21 @@ def _task(step: Step, places: Mapping[str, int]) -> Task:
     )
 
 
-def _branches(steps: Mapping[str, Step]) -> list[list[str]]:
-    """Nodes in branches: a node joins its only feeder's branch if it is the only one fed by it."""
-    fed: dict[str, int] = dict.fromkeys(steps, 0)
-    for step in steps.values():
-        for name in step.feeders():
+def _branches(before: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Nodes in branches: a node joins its only feeder's branch if it is the only one fed by it.
+
+    Args:
+        before: node to all that it waits for, in an order in which each follows what feeds it.
+    """
+    fed: dict[str, int] = dict.fromkeys(before, 0)
+    for names in before.values():
+        for name in dict.fromkeys(names):
             if name in fed:
                 fed[name] += 1
     branches: list[list[str]] = []
     ends: dict[str, list[str]] = {}
-    for name, step in steps.items():
-        feeders = [one for one in step.feeders() if one in steps]
+    for name, names in before.items():
+        feeders = [one for one in dict.fromkeys(names) if one in before]
         if len(feeders) == 1 and fed[feeders[0]] == 1:
             branch = ends.pop(feeders[0])
             branch.append(name)
@@ -238,12 +247,14 @@ def _branches(steps: Mapping[str, Step]) -> list[list[str]]:
     return branches
 
 
-def _levels(branches: Sequence[list[str]], steps: Mapping[str, Step]) -> list[list[list[str]]]:
+def _levels(
+    branches: Sequence[list[str]], before: Mapping[str, Sequence[str]]
+) -> list[list[list[str]]]:
     """Branches by the earliest level at which all that feeds them is there."""
     level: dict[str, int] = {}
     levels: list[list[list[str]]] = []
     for branch in branches:
-        feeders = steps[branch[0]].feeders()
+        feeders = before[branch[0]]
         mine = 1 + max((level[one] for one in feeders if one in level), default=-1)
         level.update(dict.fromkeys(branch, mine))
         while len(levels) <= mine:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from assay.pipeline import value_codec
 from assay.pipeline.component import Component, Node
 from assay.pipeline.condition import Condition, check_types, read_condition
 from assay.pipeline.errors import UsageError, nearest
@@ -57,7 +58,7 @@ class Wiring:
         self._check_reach()
         if order is not None:
             self._check_types(order)
-            self._check_fallbacks()
+            self._check_policies()
             self._check_kinds(order)
             self._check_thresholds()
         return order
@@ -267,12 +268,16 @@ class Wiring:
             for sentence in check_types(condition, outputs):
                 self.source.problem((*self.spec.nodes[name].path, "when"), sentence)
 
-    def _check_fallbacks(self) -> None:
-        """A fallback gives what its node promised; what is cached can be written down."""
+    def _check_policies(self) -> None:
+        """Policies can be kept: accounts for budgets, outputs that can be written down, types."""
         for name, policy in self.policies.items():
+            if name in self.signatures and policy.budget and not self.signatures[name].context:
+                self.source.problem(
+                    ("nodes", name, "policy", "budget"),
+                    f"{self.spec.nodes[name].use} keeps no account (its run takes no RunContext),"
+                    " so a budget would never be used up: give it a 'timeout'",
+                )
             if policy.cache and name in self.signatures:
-                from assay.pipeline import value_codec
-
                 try:
                     value_codec.check(self.signatures[name].output)
                     for port in self.signatures[name].ports.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,12 @@ class SlowSpare(Node):
     async def run(self, query: Query) -> Answer:
         await asyncio.sleep(0)
         return Answer("spare", (), ())
+
+
+@register("policies.both@1")
+class Both(Node):
+    def run(self, answers: Mapping[str, Answer]) -> Answer:
+        return Answer("+".join(one.text for one in answers.values()), (), ())
 
 
 @register("policies.silent@1")
@@ -203,6 +209,44 @@ output: only
     assert isinstance(second.outcome, Answer) and second.outcome.text == "why local"
 
 
+@KINDS
+def test_a_fallback_may_be_a_node_that_runs_anyway(kind: str) -> None:
+    text = f"""
+assay: 1
+name: both
+nodes:
+  only:
+    use: {kind}
+    config: {{times: 1}}
+    inputs: {{query: query}}
+    policy: {{fallback: {{world: spare}}}}
+  spare: {{use: policies.spare@1, inputs: {{query: query}}}}
+  last: {{use: policies.both@1, inputs: {{answers: {{only: only, spare: spare}}}}}}
+output: last
+"""
+    with build_text(text, name="b", base=Path()) as pipeline:
+        first, second = pipeline.run(ask()), pipeline.batch([ask()])[0]
+    assert isinstance(first.outcome, Answer) and first.outcome.text == "spare+spare"
+    assert isinstance(second.outcome, Answer) and second.outcome.text == "why local+spare"
+    assert CALLS.count("policies.spare@1") == 2
+
+
+@KINDS
+def test_what_failed_tries_spent_stays_on_the_account_and_in_the_budget(kind: str) -> None:
+    with one(kind, "{times: 1, spend: 3}", "{retry: {times: 1, wait: 0.0}}") as pipeline:
+        assert pipeline.run(ask()).cost["only"].calls == 6
+    CALLS.clear()
+    policy = "{retry: {times: 1, wait: 0.0}, budget: {calls: 5}}"
+    with one(kind, "{times: 1, spend: 3}", policy) as pipeline:
+        outcome = pipeline.run(ask()).outcome
+    assert isinstance(outcome, Abstention) and "6 calls, its budget is 5" in outcome.detail
+
+
+def test_a_budget_on_a_node_that_keeps_no_account_is_refused() -> None:
+    with pytest.raises(BuildError, match=r"one\.yaml:5:\d+: policies\.spare@1 keeps no account"):
+        one("policies.spare@1", policy="{budget: {calls: 4}}")
+
+
 def test_a_fallback_is_for_its_class_of_errors_only() -> None:
     policy = "{fallback: {model: spare}}"
     config = "{times: 1, error: world}"
@@ -235,9 +279,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache.sqlite"
 
 
-def test_a_kept_output_is_not_computed_again_and_the_record_is_the_same(cache: Path) -> None:
+@KINDS
+def test_a_kept_output_is_not_computed_again_and_the_record_is_the_same(
+    cache: Path, kind: str
+) -> None:
     for _ in range(2):
-        with one("policies.flaky@1", "{spend: 2}", "{cache: true}") as pipeline:
+        with one(kind, "{spend: 2}", "{cache: true}") as pipeline:
             records = [pipeline.run(ask()), pipeline.run(ask())]
         assert records[0].outcome == records[1].outcome
         assert records[0].stages == records[1].stages

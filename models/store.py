@@ -24,6 +24,7 @@ from assay.models.catalogue import CATALOGUE, CatalogueEntry, ModelFile, find
 from assay.models.fetch import Progress, fetch, gather, sha256_of, silent
 from assay.models.manifest import ENVIRONMENT, read_manifest, write_manifest
 from assay.pipeline.errors import ModelError, nearest
+from assay.pipeline.files import cache_path
 
 _WORK_PREFIX = ".pull-"
 _STALE_SECONDS = 24 * 3600.0
@@ -38,17 +39,7 @@ def default_folder(
         environment: variables to look at.
         platform: as ``sys.platform`` has it.
     """
-    if environment.get(ENVIRONMENT):
-        return Path(environment[ENVIRONMENT]).expanduser().absolute()
-    home = Path("~").expanduser()
-    if platform == "win32":
-        base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-        return base / "assay" / "Cache" / "models"
-    if platform == "darwin":
-        return home / "Library" / "Caches" / "assay" / "models"
-    named = environment.get("XDG_CACHE_HOME") or ""
-    base = Path(named) if os.path.isabs(named) else home / ".cache"
-    return base / "assay" / "models"
+    return cache_path("models", ENVIRONMENT, environment, platform)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 
-def text_windows(tokenizer: Any, text: str, room: int) -> list[str]:
-    """The text in as few pieces as have at most ``room`` tokens, of about equal length.
+@dataclass(frozen=True, slots=True)
+class TextWindow:
+    """A part of a text.
 
-    Cuts lie between tokens, so a piece is a part of the text as it was written.
+    Args:
+        text: as it was written.
+        tokens: how many, special ones not counted.
+    """
+
+    text: str
+    tokens: int
+
+
+def text_windows(tokenizer: Any, text: str, room: int) -> list[TextWindow]:
+    """The text in few windows of about equal length that have at most ``room`` tokens each.
+
+    Cuts lie between tokens. A window that begins inside a word may have more tokens
+    by itself than within the text; then the windows are made smaller until all fit.
 
     Args:
         tokenizer: a fast tokenizer of transformers, which knows offsets.
         text: any text.
-        room: most tokens of a piece, at least 1.
+        room: most tokens of a window, at least 1.
     """
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)[
-        "offset_mapping"
-    ]
+    offsets = token_offsets(tokenizer, text)
     count = max(1, -(-len(offsets) // room))
     if count == 1:
-        return [text]
-    size = -(-len(offsets) // count)
-    starts = [offsets[place][0] for place in range(0, len(offsets), size)]
-    starts[0] = 0
-    ends = [*starts[1:], len(text)]
-    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+        return [TextWindow(text, len(offsets))]
+    while True:
+        size = max(1, -(-len(offsets) // count))
+        starts = [offsets[place][0] for place in range(0, len(offsets), size)]
+        starts[0] = 0
+        ends = [*starts[1:], len(text)]
+        pieces = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+        windows = [TextWindow(one, len(token_offsets(tokenizer, one))) for one in pieces]
+        if size == 1 or all(one.tokens <= room for one in windows):
+            return windows
+        count += 1
 
 
-def token_count(tokenizer: Any, text: str) -> int:
-    """Tokens of a text, special ones not counted."""
-    return len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+def token_offsets(tokenizer: Any, text: str) -> list[tuple[int, int]]:
+    """Start and end of each token of a text, special ones left out."""
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    found: list[tuple[int, int]] = encoded["offset_mapping"]
+    return found

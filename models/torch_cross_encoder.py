@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +11,15 @@ from pydantic import Field
 
 from assay.models import flops
 from assay.models.protocols import CrossEncoder, Floats
-from assay.models.text_windows import text_windows, token_count
-from assay.models.torch_models import folder_digest, model_folder, shape_of, torch_device
+from assay.models.text_windows import text_windows, token_offsets
+from assay.models.torch_models import (
+    check_length,
+    folder_digest,
+    model_folder,
+    shape_of,
+    slices,
+    torch_device,
+)
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import RunContext
@@ -29,6 +37,15 @@ class TorchCrossEncoderConfig(Config):
         1, ge=1, le=4096, description="pairs at once; 1 makes a logit independent of its neighbours"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it runs")
+
+
+@dataclass(frozen=True, slots=True)
+class PairWindow:
+    """A query with a part of a passage, and its tokens, special ones included."""
+
+    query: str
+    passage: str
+    tokens: int
 
 
 @register("models.torch_cross_encoder@1")
@@ -78,6 +95,7 @@ class TorchCrossEncoder(CrossEncoder):
                 f"{self.name}: {folder} gives {model.config.num_labels} numbers for a pair,"
                 " expected one: it is no cross-encoder with a single output"
             )
+        check_length(self.config.max_tokens, model, model.tokenizer, self.name)
         self._model = model
         self._digest = folder_digest(folder)
 
@@ -96,52 +114,59 @@ class TorchCrossEncoder(CrossEncoder):
         model = self._loaded()
         if not pairs:
             return np.zeros(0, dtype=np.float32)
-        context.check()
-        cut = [self._windows(query, passage, context) for query, passage in pairs]
-        flat = [window for windows in cut for window in windows]
         import torch
 
-        logits = model.predict(
-            flat,
-            batch_size=self.config.batch_size,
-            activation_fn=torch.nn.Identity(),
-            show_progress_bar=False,
-        )
+        cut = self._windows(pairs, context)
+        flat = [window for windows in cut for window in windows]
+        logits: list[float] = []
+        for some in slices(flat, self.config.batch_size, context):
+            found = model.predict(
+                [(one.query, one.passage) for one in some],
+                batch_size=self.config.batch_size,
+                activation_fn=torch.nn.Identity(),
+                show_progress_bar=False,
+            )
+            logits += [float(logit) for logit in found]
         if not np.isfinite(logits).all():
             raise ModelError(f"{self.name}: {self.config.model} gave a logit that is not finite")
-        self._book(flat, context)
-        rest = iter(float(logit) for logit in logits)
+        shape = shape_of(model.config)
+        context.spend(
+            calls=len(flat),
+            rounds=1,
+            tokens_in=sum(one.tokens for one in flat),
+            flops=sum(flops.encoder(shape, one.tokens) for one in flat),
+        )
+        rest = iter(logits)
         best = [max(next(rest) for _ in windows) for windows in cut]
         return np.asarray(best, dtype=np.float32)
 
-    def _windows(self, query: str, passage: str, context: RunContext) -> list[tuple[str, str]]:
+    def _windows(
+        self, pairs: Sequence[tuple[str, str]], context: RunContext
+    ) -> list[list[PairWindow]]:
+        """Each pair's windows; a query is measured once, however many passages it has."""
         tokenizer = self._loaded().tokenizer
-        longest = self.config.max_tokens // 2
-        length = token_count(tokenizer, query)
-        if length > longest:
-            context.note(query_tokens=length, query_tokens_read=longest)
-            ends = tokenizer(
-                query, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-            )["offset_mapping"]
-            query = query[: ends[longest - 1][1]]
-            length = longest
-        room = self.config.max_tokens - length - tokenizer.num_special_tokens_to_add(pair=True)
-        return [(query, piece) for piece in text_windows(tokenizer, passage, room)]
+        special = tokenizer.num_special_tokens_to_add(pair=True)
+        queries = {query: self._query(query, context) for query in {one for one, _ in pairs}}
+        cut = []
+        for query, passage in pairs:
+            read, taken = queries[query]
+            room = self.config.max_tokens - taken - special
+            cut.append(
+                [
+                    PairWindow(read, one.text, taken + special + one.tokens)
+                    for one in text_windows(tokenizer, passage, room)
+                ]
+            )
+        return cut
 
-    def _book(self, windows: Sequence[tuple[str, str]], context: RunContext) -> None:
-        model = self._loaded()
-        special = model.tokenizer.num_special_tokens_to_add(pair=True)
-        lengths = [
-            sum(token_count(model.tokenizer, text) for text in window) + special
-            for window in windows
-        ]
-        shape = shape_of(model.config)
-        context.spend(
-            calls=len(lengths),
-            rounds=1,
-            tokens_in=sum(lengths),
-            flops=sum(flops.encoder(shape, length) for length in lengths),
-        )
+    def _query(self, query: str, context: RunContext) -> tuple[str, int]:
+        """What is read of a query, and its tokens."""
+        offsets = token_offsets(self._loaded().tokenizer, query)
+        longest = self.config.max_tokens // 2
+        if len(offsets) <= longest:
+            return query, len(offsets)
+        context.note(query_tokens=len(offsets), query_tokens_read=longest)
+        return query[: offsets[longest - 1][1]], longest
 
     def _loaded(self) -> Any:
         if self._model is None:

@@ -10,8 +10,15 @@ from pydantic import Field
 
 from assay.models import flops
 from assay.models.protocols import Embedder, Floats
-from assay.models.text_windows import text_windows, token_count
-from assay.models.torch_models import folder_digest, model_folder, shape_of, torch_device
+from assay.models.text_windows import text_windows, token_offsets
+from assay.models.torch_models import (
+    check_length,
+    folder_digest,
+    model_folder,
+    shape_of,
+    slices,
+    torch_device,
+)
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import RunContext
@@ -75,6 +82,7 @@ class TorchEmbedder(Embedder):
                 f"{self.name}: {folder} cannot be loaded ({str(error).splitlines()[0]}): give the"
                 " folder of a sentence-transformers model"
             ) from error
+        check_length(self.config.max_tokens, model[0].auto_model, model.tokenizer, self.name)
         model.max_seq_length = self.config.max_tokens
         self._model = model
         self._digest = folder_digest(folder)
@@ -106,10 +114,8 @@ class TorchEmbedder(Embedder):
         model = self._loaded()
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        context.check()
         tokenizer = model.tokenizer
-        special = tokenizer.num_special_tokens_to_add(pair=False)
-        before = token_count(tokenizer, prefix) + special
+        before = len(token_offsets(tokenizer, prefix)) + tokenizer.num_special_tokens_to_add()
         room = self.config.max_tokens - before
         if room < 1:
             raise UsageError(
@@ -117,24 +123,29 @@ class TorchEmbedder(Embedder):
                 f" {self.config.max_tokens} tokens: shorten it"
             )
         cut = [text_windows(tokenizer, text, room) for text in texts]
-        own = [[token_count(tokenizer, piece) for piece in pieces] for pieces in cut]
-        vectors = model.encode(
-            [prefix + piece for pieces in cut for piece in pieces],
-            batch_size=self.config.batch_size,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        ).astype(np.float32)
-        lengths = [before + tokens for row in own for tokens in row]
+        flat = [window for windows in cut for window in windows]
+        vectors: list[Floats] = []
+        for some in slices(flat, self.config.batch_size, context):
+            vectors += list(
+                model.encode(
+                    [prefix + one.text for one in some],
+                    batch_size=self.config.batch_size,
+                    normalize_embeddings=True,
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
+                ).astype(np.float32)
+            )
         shape = shape_of(model[0].auto_model.config)
         context.spend(
-            calls=len(lengths),
+            calls=len(flat),
             rounds=1,
-            tokens_in=sum(lengths),
-            flops=sum(flops.encoder(shape, length) for length in lengths),
+            tokens_in=sum(before + one.tokens for one in flat),
+            flops=sum(flops.encoder(shape, before + one.tokens) for one in flat),
         )
         rest = iter(vectors)
-        return np.stack([_mean(np.stack([next(rest) for _ in row]), row) for row in own])
+        return np.stack(
+            [_mean(np.stack([next(rest) for _ in row]), [one.tokens for one in row]) for row in cut]
+        )
 
     def _loaded(self) -> Any:
         if self._model is None:

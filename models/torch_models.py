@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from assay.models.flops import TransformerShape
-from assay.pipeline.errors import ModelError
+from assay.pipeline.context import RunContext
+from assay.pipeline.errors import ModelError, UsageError
+
+Item = TypeVar("Item")
+
+BETWEEN_CHECKS = 32
+"""About how many texts go through a model before the deadline is looked at again."""
 
 _READ = (".safetensors", ".json", ".txt", ".model")
 """Endings of the files that make up a model; anything else in the folder is not read."""
@@ -63,6 +70,30 @@ def folder_digest(folder: Path) -> str:
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
+
+
+def check_length(max_tokens: int, model: Any, tokenizer: Any, name: str) -> None:
+    """Refuse windows that are longer than what the model reads.
+
+    Raises:
+        UsageError: with both numbers.
+    """
+    known = (getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length)
+    longest = min(int(one) for one in known if one is not None)
+    if max_tokens > longest:
+        raise UsageError(f"{name}: max_tokens is {max_tokens}, but the model reads {longest}")
+
+
+def slices(items: Sequence[Item], batch_size: int, context: RunContext) -> Iterator[Sequence[Item]]:
+    """Items in whole batches; between slices the request's limits are looked at.
+
+    Raises:
+        DeadlineExceeded: if the request is over.
+    """
+    size = max(batch_size, BETWEEN_CHECKS // batch_size * batch_size)
+    for start in range(0, len(items), size):
+        context.check()
+        yield items[start : start + size]
 
 
 def shape_of(config: Any) -> TransformerShape:

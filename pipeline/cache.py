@@ -24,6 +24,7 @@ from typing import Any, Self
 from assay.pipeline.cache_file import CacheBusy, CacheDamaged, CacheFile
 from assay.pipeline.cache_key import cache_key, key_parts
 from assay.pipeline.errors import UsageError, WorldError
+from assay.pipeline.files import cache_path
 from assay.pipeline.value_codec import is_abstention
 
 __all__ = [
@@ -55,17 +56,7 @@ def default_cache_path(
         environment: variables to look at.
         platform: as ``sys.platform`` has it.
     """
-    if environment.get(ENVIRONMENT):
-        return Path(environment[ENVIRONMENT]).expanduser().absolute()
-    home = Path("~").expanduser()
-    if platform == "win32":
-        base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-        return base / "assay" / "Cache" / FILE
-    if platform == "darwin":
-        return home / "Library" / "Caches" / "assay" / FILE
-    named = environment.get("XDG_CACHE_HOME") or ""
-    base = Path(named) if os.path.isabs(named) else home / ".cache"
-    return base / "assay" / FILE
+    return cache_path(FILE, ENVIRONMENT, environment, platform)
 
 
 @dataclass(frozen=True, slots=True)

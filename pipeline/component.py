@@ -120,9 +120,9 @@ def register(name: str) -> Callable[[ComponentType], ComponentType]:
     """
 
     def decorate(component: ComponentType) -> ComponentType:
-        component.name = name
+        component.name = name if "@" in name else f"{name}@1"
         if not component.__module__.startswith("assay."):
-            LOCAL[name] = component
+            LOCAL[component.name] = component
         return component
 
     return decorate

@@ -1,9 +1,11 @@
-"""Write a file so that readers see the old one or the new one, never half of it."""
+"""Files that are written whole or not at all, and the folder for what can be made anew."""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -25,3 +27,30 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+
+
+def cache_path(
+    name: str,
+    variable: str,
+    environment: Mapping[str, str] = os.environ,
+    platform: str = sys.platform,
+) -> Path:
+    """Where something lies that can be made anew: as a variable says, else in the user's cache.
+
+    Args:
+        name: of the file or folder.
+        variable: the environment variable that overrides it.
+        environment: variables to look at.
+        platform: as ``sys.platform`` has it.
+    """
+    if environment.get(variable):
+        return Path(environment[variable]).expanduser().absolute()
+    home = Path("~").expanduser()
+    if platform == "win32":
+        base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        return base / "assay" / "Cache" / name
+    if platform == "darwin":
+        return home / "Library" / "Caches" / "assay" / name
+    named = environment.get("XDG_CACHE_HOME") or ""
+    base = Path(named) if os.path.isabs(named) else home / ".cache"
+    return base / "assay" / name

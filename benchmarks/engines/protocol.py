@@ -87,4 +87,4 @@ class Engine(ABC):
 
     def build(self) -> None:
         """Build a file of 30 nodes with all checks; only for a system that reads files."""
-        raise NotImplementedError(f"{self.distribution} reads no pipeline file")
+        raise ValueError(f"{self.distribution} reads no pipeline file")

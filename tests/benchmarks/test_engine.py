@@ -60,7 +60,6 @@ def test_an_interpreter_for_an_unknown_system_is_refused() -> None:
         engine.main(["--python", f"haystak={sys.executable}"])
 
 
-@pytest.mark.skipif(not hasattr(assay.pipeline, "node"), reason="functions are no nodes yet")
 def test_our_own_engine_has_a_figure_in_every_row(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,7 +76,6 @@ def test_our_own_engine_has_a_figure_in_every_row(
     assert seconds["naps"][0] >= 0.3
 
 
-@pytest.mark.skipif(not hasattr(assay.pipeline, "node"), reason="functions are no nodes yet")
 def test_the_peers_last_node_makes_an_answer_with_the_fields_of_ours() -> None:
     from benchmarks.engines import ours
 
@@ -86,7 +84,6 @@ def test_the_peers_last_node_makes_an_answer_with_the_fields_of_ours() -> None:
     assert all(getattr(theirs, key) == getattr(own, key) for key in Answer.__slots__)
 
 
-@pytest.mark.skipif(not hasattr(assay.pipeline, "node"), reason="functions are no nodes yet")
 def test_the_large_file_has_thirty_nodes_and_the_others_eight() -> None:
     from benchmarks.engines import ours
 

@@ -11,7 +11,7 @@ import pytest
 from assay.models.text_windows import text_windows
 from assay.models.torch_cross_encoder import TorchCrossEncoder, TorchCrossEncoderConfig
 from assay.models.torch_embedder import TorchEmbedder, TorchEmbedderConfig
-from assay.pipeline.context import RunContext
+from assay.pipeline.context import DeadlineExceeded, RunContext
 from assay.pipeline.errors import ModelError, UsageError
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
@@ -101,8 +101,8 @@ def test_the_best_window_of_a_long_passage_counts_and_each_is_a_call(
     whole = judge.score([(SHORT, LONG)], context)[0]
     room = 32 - 6 - 3
     pieces = text_windows(judge._model.tokenizer, LONG, room)
-    assert "".join(pieces) == LONG
-    alone = judge.score([(SHORT, piece) for piece in pieces], RunContext())
+    assert "".join(piece.text for piece in pieces) == LONG
+    alone = judge.score([(SHORT, piece.text) for piece in pieces], RunContext())
     assert whole == max(alone)
     assert (context.cost.calls, context.cost.rounds) == (len(pieces), 1)
     assert context.cost.tokens_in > 12 * 11
@@ -132,8 +132,8 @@ def test_a_long_text_is_the_weighted_mean_of_its_windows(embedder: TorchEmbedder
     context = RunContext()
     whole = embedder.embed_passages([LONG], context)[0]
     pieces = text_windows(embedder._model.tokenizer, LONG, 30)
-    alone = embedder.embed_passages(pieces, RunContext())
-    weights = [len(embedder._model.tokenizer.tokenize(piece)) for piece in pieces]
+    alone = embedder.embed_passages([piece.text for piece in pieces], RunContext())
+    weights = [piece.tokens for piece in pieces]
     mean = np.asarray(weights) @ alone
     assert whole == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
     assert context.cost.calls == len(pieces) == 5
@@ -160,7 +160,7 @@ def test_a_prefix_changes_the_vector_and_one_that_fills_the_window_is_refused(
 
 def test_the_fingerprint_follows_weights_and_settings_and_not_the_device(folders: Path) -> None:
     def of(name: str, **settings: object) -> str:
-        config = {"model": str(folders / name), "device": "cpu"} | settings
+        config = {"model": str(folders / name), "device": "cpu", "max_tokens": 32} | settings
         made = TorchCrossEncoder(TorchCrossEncoderConfig.model_validate(config))
         made.start()
         return made.fingerprint()
@@ -191,3 +191,30 @@ def test_a_card_that_is_not_there_is_named(folders: Path) -> None:
     made = TorchEmbedder(TorchEmbedderConfig(model=str(folders / "embedder"), device="cuda"))
     with pytest.raises(ModelError, match="sees no NVIDIA card"):
         made.start()
+
+
+def test_windows_that_begin_inside_a_word_still_fit(embedder: TorchEmbedder) -> None:
+    """By itself the rest of a word may be read as more tokens than within it."""
+
+    def tokenizer(text: str, **_: object) -> dict[str, list[tuple[int, int]]]:
+        words = [(i, min(i + 2, len(text))) for i in range(0, len(text), 2)]
+        if text.startswith("b"):  # the rest of a word: a token a letter
+            words = [(i, i + 1) for i in range(len(text))]
+        return {"offset_mapping": words}
+
+    windows = text_windows(tokenizer, "ab" * 10 + "bb" * 10, 6)
+    assert "".join(one.text for one in windows) == "ab" * 10 + "bb" * 10
+    assert all(one.tokens <= 6 for one in windows)
+
+
+def test_windows_longer_than_the_model_reads_are_refused(folders: Path) -> None:
+    config = TorchEmbedderConfig(model=str(folders / "embedder"), max_tokens=256, device="cpu")
+    with pytest.raises(UsageError, match="max_tokens is 256, but the model reads 128"):
+        TorchEmbedder(config).start()
+
+
+def test_a_request_that_is_over_stops_between_slices(judge: TorchCrossEncoder) -> None:
+    context = RunContext()
+    context.cancelled.set()
+    with pytest.raises(DeadlineExceeded):
+        judge.score([(SHORT, LONG)] * 50, context)

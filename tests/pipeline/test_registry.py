@@ -69,7 +69,7 @@ def test_a_package_makes_its_nodes_known_by_an_entry_point() -> None:
 
 
 def test_a_programs_own_nodes_are_known_at_once_and_not_listed_for_others() -> None:
-    @node("mine.shout@1")
+    @node("mine.shout")  # without a version it is the first
     def shout(query: Query, *, mark: str = "!") -> Answer:
         return Answer(query.text.upper() + mark, (), ())
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from assay.pipeline.canonical import digest
 from assay.pipeline.context import Cost, DeadlineExceeded, RunContext
 from assay.pipeline.errors import NodeError
 from assay.pipeline.plan import Plan, Task
-from assay.pipeline.tracing import Tracer
+from assay.pipeline.record import stage
+from assay.pipeline.tracing import Tracer, report
 from assay.pipeline.words import Query
 
 
@@ -83,10 +86,27 @@ class Frame:
         made.__cause__ = error
         return made
 
+    def stage(self, task: Task) -> dict[str, Any]:
+        """A node's entry under ``stages`` of the record."""
+        return stage(self.values[task.place], self.contexts.get(task.place))
 
-def cost_of(task: Task, frame: Frame) -> Cost:
-    """A node's account, with its seconds."""
-    context = frame.contexts.get(task.place)
-    cost = Cost() if context is None else context.cost
-    cost.seconds = frame.seconds[task.place]
-    return cost
+    def cost(self, task: Task) -> Cost:
+        """A node's account, with its seconds."""
+        context = self.contexts.get(task.place)
+        cost = Cost() if context is None else context.cost
+        cost.seconds = self.seconds[task.place]
+        return cost
+
+
+@contextmanager
+def node_spans(task: Task, frames: Sequence[Frame]) -> Iterator[None]:
+    """A span of a node for each query that it works on together, where somebody listens."""
+    with ExitStack() as stack:
+        opened = [
+            (frame, stack.enter_context(frame.trace.node(task.step.name, task.step.node.name)))
+            for frame in frames
+            if frame.trace is not None
+        ]
+        yield
+        for frame, span in opened:
+            report(span, frame.stage(task), frame.cost(task))

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import copy_context
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Component, Resource
 from assay.pipeline.errors import NodeError, UsageError
 from assay.pipeline.events import Event, Finished, Piece
 from assay.pipeline.execute import Executor
+from assay.pipeline.execute_batch import run_batch
+from assay.pipeline.execute_stream import stream_run
 from assay.pipeline.file import CertificateEntry
-from assay.pipeline.frame import Frame, cost_of
-from assay.pipeline.identity import NUMERIC_LIBRARIES, code_digest, minor
-from assay.pipeline.lazily import Lazily, stage_of
+from assay.pipeline.frame import Frame
+from assay.pipeline.identity import parts_of
+from assay.pipeline.lazily import Lazily
 from assay.pipeline.plan import Step, Task, make_plan
-from assay.pipeline.record import RunRecord, stage
-from assay.pipeline.tracing import NOTHING, Span, Tracer, tracer
+from assay.pipeline.record import RunRecord, stamped
+from assay.pipeline.tracing import NOTHING, Span, SpanApart, Tracer, tracer
 from assay.pipeline.words import (
     Abstention,
     AbstentionReason,
-    Answer,
-    Outcome,
     Query,
-    Skipped,
 )
 
 if TYPE_CHECKING:
     from assay.pipeline.kept import Kept
     from assay.pipeline.runnable import PipelineRunnable
-
-Result = TypeVar("Result")
-
 
 CHUNK = 256
 """Most queries that ``batch`` carries through the nodes together."""
@@ -128,10 +123,8 @@ class Pipeline:
         except BaseException:
             self.close()
             raise
-        width = make_plan(self.steps, self.output).width
-        if width > 1 and self._pool is None:
-            self._pool = ThreadPoolExecutor(width, thread_name_prefix=f"assay-{self.name}")
-            self._running = None
+        if only is None:
+            self._executor()
 
     def needs(self, name: str) -> frozenset[str]:
         """Names of the resources that a resource uses, directly or through others."""
@@ -171,45 +164,7 @@ class Pipeline:
         indexes, versions of numeric libraries. Out: the values of the
         thresholds, which the certificate brings; paths; batch sizes.
         """
-        thresholds = {tuple(target.split(".", 1)) for target in self.thresholds.values()}
-        nodes = {}
-        for name, step in self.steps.items():
-            config = step.node.config.model_dump(mode="json")
-            open_config = {
-                key: value for key, value in config.items() if (name, key) not in thresholds
-            }
-            how = step.how()
-            inner = step.node.parts()
-            nodes[name] = (
-                how
-                | ({"inner": dict(inner)} if inner else {})
-                | {
-                    "use": step.node.name,
-                    "code": code_digest(type(step.node)),
-                    "config": open_config,
-                    "inputs": {
-                        port: dict(feed) if isinstance(feed, Mapping) else feed
-                        for port, feed in step.inputs.items()
-                    },
-                    "resources": dict(step.resources),
-                }
-            )
-        resources = {
-            name: {
-                "use": resource.name,
-                "code": code_digest(type(resource)),
-                "fingerprint": resource.fingerprint(),
-                "resources": dict(self.resource_uses[name]),
-            }
-            for name, resource in self.resources.items()
-        }
-        return {
-            "nodes": nodes,
-            "resources": resources,
-            "output": self.output,
-            "thresholds": dict(self.thresholds),
-            "libraries": {name: minor(name) for name in NUMERIC_LIBRARIES},
-        }
+        return parts_of(self)
 
     def fingerprint(self) -> str:
         """sha256 in hex over ``parts``; computed once after ``start``."""
@@ -264,15 +219,17 @@ class Pipeline:
             NodeError: if a node failed; the rest of the run is given up.
         """
         begin = time.perf_counter()
-        refusal = self._refusal(query, seed)
-        if refusal is not None:
-            return refusal
+        if self.void is not None:
+            return self._refused(query, seed)
         with self._traced(query) as (trace, span):
             frame = self._frame(query, seed, timeout, trace)
-            if self._executor().plan.asynchronous:
-                _outside_loop(self._executor().arun(frame))
+            executor = self._executor()
+            if executor.plan.asynchronous:
+                from assay.pipeline.execute_async import outside_loop, run_async
+
+                outside_loop(run_async(executor, frame))
             else:
-                self._executor().run(frame)
+                executor.run(frame)
             made = self._record(frame, begin, record=record)
             span.set("assay.outcome", made.kind)
         return made
@@ -283,13 +240,14 @@ class Pipeline:
         Raises:
             NodeError: if a node failed; the rest of the run is given up.
         """
+        from assay.pipeline.execute_async import run_async
+
         begin = time.perf_counter()
-        refusal = self._refusal(query, seed)
-        if refusal is not None:
-            return refusal
+        if self.void is not None:
+            return self._refused(query, seed)
         with self._traced(query) as (trace, span):
             frame = self._frame(query, seed, timeout, trace)
-            await self._executor().arun(frame)
+            await run_async(self._executor(), frame)
             made = self._record(frame, begin, record=True)
             span.set("assay.outcome", made.kind)
         return made
@@ -323,7 +281,7 @@ class Pipeline:
         executor = self._executor()
         plan = executor.plan
         quiet = tracer() is NOTHING
-        spans = [] if quiet else [_Apart(self._traced(one)) for one in queries]
+        spans = [] if quiet else [SpanApart(self._traced(one)) for one in queries]
         traces = [None] * len(queries) if quiet else [span.trace for span in spans]
         stop = None if plan.asynchronous else threading.Event()
         frames = [
@@ -331,9 +289,11 @@ class Pipeline:
             for one, trace in zip(queries, traces, strict=True)
         ]
         if plan.asynchronous:
-            failed = _outside_loop(executor.abatch(frames))
+            from assay.pipeline.execute_async import outside_loop, run_batch_async
+
+            failed = outside_loop(run_batch_async(executor, frames))
         else:
-            failed = executor.batch(frames)
+            failed = run_batch(executor, frames)
         share = (time.perf_counter() - begin) / len(frames)
         records = [
             self.failed(frame.query, failed[place], seed=seed)
@@ -351,18 +311,17 @@ class Pipeline:
         """As ``run``, telling what happens: pieces of text, finished nodes, the record last.
 
         Pieces are what a node writes before anybody checked it: show them only where an
-        answer may still be taken back. Of a pipeline with asynchronous nodes everything is
-        told once it is done.
+        answer may still be taken back. Branches that run at the same time are told when all
+        of them are done, without pieces; so is everything of a pipeline with asynchronous nodes.
 
         Raises:
             NodeError: if a node failed; the rest of the run is given up.
         """
         begin = time.perf_counter()
-        refusal = self._refusal(query, seed)
-        if refusal is not None:
-            yield refusal
+        if self.void is not None:
+            yield self._refused(query, seed)
             return
-        span = _Apart(self._traced(query))
+        span = SpanApart(self._traced(query))
         frame = self._frame(query, seed, timeout, span.trace)
         outcome = "failed"
         try:
@@ -378,17 +337,18 @@ class Pipeline:
         executor = self._executor()
         told: Iterable[tuple[Task, str | None]]
         if executor.plan.asynchronous:
-            _outside_loop(executor.arun(frame))
+            from assay.pipeline.execute_async import outside_loop, run_async
+
+            outside_loop(run_async(executor, frame))
             told = [(task, None) for task in executor.plan.usual]
         else:
-            told = executor.stream(frame)
+            told = stream_run(executor, frame)
         for task, piece in told:
             name = task.step.name
             if piece is not None:
                 yield Piece(name, piece)
             else:
-                entry = stage(frame.values[task.place], frame.contexts.get(task.place))
-                yield Finished(name, entry)
+                yield Finished(name, frame.stage(task))
 
     def as_runnable(
         self, *, tenant: str | None = None, seed: int = 0, timeout: float | None = None
@@ -429,9 +389,6 @@ class Pipeline:
             seed=seed,
         )
 
-    def _refusal(self, query: Query, seed: int) -> RunRecord | None:
-        return None if self.void is None else self._refused(query, seed)
-
     def _refused(self, query: Query, seed: int) -> RunRecord:
         """The record of a void pipeline, which answers nothing."""
         refusal = Abstention(
@@ -443,10 +400,15 @@ class Pipeline:
         return RunRecord(query, refusal, None, {}, pipeline=self.fingerprint(), seed=seed)
 
     def _executor(self) -> Executor:
-        """The plan with its threads, made when first used."""
+        """The plan with its threads, made once."""
         if self._running is None:
-            plan = make_plan(self.steps, self.output)
-            self._running = Executor(plan, self._pool, stored=self._stored())
+            with self._starting:
+                plan = make_plan(self.steps, self.output)
+                if plan.width > 1 and self._pool is None:
+                    self._pool = ThreadPoolExecutor(
+                        plan.width, thread_name_prefix=f"assay-{self.name}"
+                    )
+                self._running = self._running or Executor(plan, self._pool, self._stored())
         return self._running
 
     def _stored(self) -> Kept | None:
@@ -478,65 +440,12 @@ class Pipeline:
         plan = self._executor().plan
         return RunRecord(
             query=frame.query,
-            outcome=_stamp(frame.values[plan.places[self.output]], self.certificate_id),
+            outcome=stamped(frame.values[plan.places[self.output]], self.certificate_id),
             error=None,
-            stages=Lazily(plan.tasks, frame, stage_of) if record else {},
-            cost=Lazily(plan.tasks, frame, cost_of) if record else {},
+            stages=Lazily(plan.tasks, frame, Frame.stage) if record else {},
+            cost=Lazily(plan.tasks, frame, Frame.cost) if record else {},
             seconds=time.perf_counter() - begin,
             pipeline=self.fingerprint(),
             certificate=self.certificate_id,
             seed=frame.seed,
         )
-
-
-class _Apart:
-    """The span of a run that does not run in one go: never the current one of its caller.
-
-    Args:
-        opened: what ``Pipeline._traced`` gives.
-    """
-
-    __slots__ = ("_context", "_opened", "_span", "trace")
-
-    def __init__(self, opened: AbstractContextManager[tuple[Tracer | None, Span]]) -> None:
-        self._opened = opened
-        self.trace: Tracer | None = None
-        if tracer() is NOTHING:
-            return
-        self._context = copy_context()
-        self.trace, self._span = self._context.run(opened.__enter__)
-
-    def end(self, outcome: str) -> None:
-        """Close the span, marked with the outcome."""
-        if self.trace is not None:
-            self._span.set("assay.outcome", outcome)
-            self._context.run(self._opened.__exit__, None, None, None)
-
-
-def _outside_loop(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end, on a thread of its own if this one has a loop already."""
-    import asyncio  # a tenth of a light import; loaded where a node needs it
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as one:
-        return one.submit(asyncio.run, work).result()
-
-
-def _stamp(outcome: Outcome | Skipped, certificate_id: str | None) -> Outcome:
-    match outcome:
-        case Skipped():
-            return Abstention(
-                stage=outcome.stage,
-                reason=AbstentionReason.SKIPPED,
-                detail=f"No node answered: {outcome.reason}.",
-                certificate=certificate_id,
-            )
-        case Answer() | Abstention():
-            return (
-                outcome
-                if outcome.certificate == certificate_id
-                else replace(outcome, certificate=certificate_id)
-            )

@@ -1,4 +1,4 @@
-"""What a component's outputs depend on beside its config: its code and its libraries."""
+"""What a pipeline's outputs depend on: code, config, wiring, models, indexes, libraries."""
 
 from __future__ import annotations
 
@@ -6,12 +6,58 @@ import ast
 import hashlib
 import inspect
 import textwrap
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from assay.pipeline.errors import UsageError
 
+if TYPE_CHECKING:
+    from assay.pipeline.graph import Pipeline
+
 NUMERIC_LIBRARIES = ("numpy", "onnxruntime", "llama-cpp-python", "bm25s")
 """Libraries whose major.minor version is part of a pipeline's fingerprint."""
+
+
+def parts_of(pipeline: Pipeline) -> dict[str, Any]:
+    """Everything that a started pipeline's outputs depend on, by name."""
+    thresholds = {tuple(target.split(".", 1)) for target in pipeline.thresholds.values()}
+    nodes = {}
+    for name, step in pipeline.steps.items():
+        config = step.node.config.model_dump(mode="json")
+        open_config = {key: value for key, value in config.items() if (name, key) not in thresholds}
+        how = step.how()
+        inner = step.node.parts()
+        nodes[name] = (
+            how
+            | ({"inner": dict(inner)} if inner else {})
+            | {
+                "use": step.node.name,
+                "code": code_digest(type(step.node)),
+                "config": open_config,
+                "inputs": {
+                    port: dict(feed) if isinstance(feed, Mapping) else feed
+                    for port, feed in step.inputs.items()
+                },
+                "resources": dict(step.resources),
+            }
+        )
+    resources = {
+        name: {
+            "use": resource.name,
+            "code": code_digest(type(resource)),
+            "fingerprint": resource.fingerprint(),
+            "resources": dict(pipeline.resource_uses[name]),
+        }
+        for name, resource in pipeline.resources.items()
+    }
+    return {
+        "nodes": nodes,
+        "resources": resources,
+        "output": pipeline.output,
+        "thresholds": dict(pipeline.thresholds),
+        "libraries": {name: minor(name) for name in NUMERIC_LIBRARIES},
+    }
 
 
 @lru_cache(maxsize=256)

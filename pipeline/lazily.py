@@ -7,7 +7,6 @@ from typing import Any
 
 from assay.pipeline.frame import Frame
 from assay.pipeline.plan import Task
-from assay.pipeline.record import stage
 
 
 class Lazily(Mapping[str, Any]):
@@ -16,7 +15,7 @@ class Lazily(Mapping[str, Any]):
     __slots__ = ("_frame", "_made", "_make", "_tasks")
 
     def __init__(
-        self, tasks: Sequence[Task], frame: Frame, make: Callable[[Task, Frame], Any]
+        self, tasks: Sequence[Task], frame: Frame, make: Callable[[Frame, Task], Any]
     ) -> None:
         self._tasks = tasks
         self._frame: Frame | None = frame
@@ -27,7 +26,7 @@ class Lazily(Mapping[str, Any]):
         frame = self._frame
         if frame is not None:
             self._made = {
-                task.step.name: self._make(task, frame)
+                task.step.name: self._make(frame, task)
                 for task in self._tasks
                 if frame.values[task.place] is not None
             }
@@ -50,8 +49,3 @@ class Lazily(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(self._all())
-
-
-def stage_of(task: Task, frame: Frame) -> dict[str, Any]:
-    """A node's entry under ``stages``."""
-    return stage(frame.values[task.place], frame.contexts.get(task.place))

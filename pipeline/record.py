@@ -9,6 +9,7 @@ from typing import Any, Literal
 from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.words import (
     Abstention,
+    AbstentionReason,
     Answer,
     Hit,
     Outcome,
@@ -170,3 +171,21 @@ _WRITERS: Mapping[type, Callable[[Any], dict[str, Any]]] = {
     Skipped: lambda one: {"skipped": one.reason},
 }
 """How each word is written into a record; other outputs leave no trace but their notes."""
+
+
+def stamped(outcome: Outcome | Skipped, certificate_id: str | None) -> Outcome:
+    """What a run came to, under the certificate in force; an abstention where no node answered."""
+    match outcome:
+        case Skipped():
+            return Abstention(
+                stage=outcome.stage,
+                reason=AbstentionReason.SKIPPED,
+                detail=f"No node answered: {outcome.reason}.",
+                certificate=certificate_id,
+            )
+        case Answer() | Abstention():
+            return (
+                outcome
+                if outcome.certificate == certificate_id
+                else replace(outcome, certificate=certificate_id)
+            )

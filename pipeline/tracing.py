@@ -45,6 +45,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assay.pipeline.canonical import digest
@@ -253,3 +254,27 @@ class _Tracer:
         finally:
             context.detach(token)
             raw.end()
+
+
+class SpanApart:
+    """The span of a run that does not run in one go: never the current one of its caller.
+
+    Args:
+        opened: makes the tracer and the span of the run.
+    """
+
+    __slots__ = ("_context", "_opened", "_span", "trace")
+
+    def __init__(self, opened: AbstractContextManager[tuple[Tracer | None, Span]]) -> None:
+        self._opened = opened
+        self.trace: Tracer | None = None
+        if tracer() is NOTHING:
+            return
+        self._context = copy_context()
+        self.trace, self._span = self._context.run(opened.__enter__)
+
+    def end(self, outcome: str) -> None:
+        """Close the span, marked with the outcome."""
+        if self.trace is not None:
+            self._span.set("assay.outcome", outcome)
+            self._context.run(self._opened.__exit__, None, None, None)

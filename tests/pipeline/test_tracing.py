@@ -317,6 +317,12 @@ def test_importing_it_loads_no_library_and_the_programs_own_provider_is_used() -
     assert done.stdout.strip() == "['assay.run toy']", done.stderr
 
 
+@node("spans.slow@1")
+async def slow(query: Query) -> str:
+    await asyncio.sleep(0)
+    return query.text
+
+
 TWO = """
 assay: 1
 name: two
@@ -351,13 +357,15 @@ class Said(Node):
         yield self.run(text)
 
 
+@pytest.mark.parametrize("kind", ["spans.first@1", "spans.slow@1"])
 @pytest.mark.parametrize("way", ["run", "arun", "batch", "stream"])
 def test_every_way_of_running_makes_a_span_a_run_and_one_below_it_for_each_node(
-    seen: InMemorySpanExporter, provider: TracerProvider, way: str
+    seen: InMemorySpanExporter, provider: TracerProvider, way: str, kind: str
 ) -> None:
+    text = TWO.replace("spans.first@1", kind)
     queries = [Query(text, Scope("local"), id=text) for text in ("one", "other")]
     caller = provider.get_tracer("caller").start_as_current_span("request")
-    with build_text(TWO, name="two.yaml", base=Path()) as pipeline, caller as request:
+    with build_text(text, name="two.yaml", base=Path()) as pipeline, caller as request:
         if way == "run":
             for query in queries:
                 pipeline.run(query)

@@ -317,4 +317,10 @@ def _holds(one: Comparison, values: Mapping[str, Any]) -> bool:
         return value in one.literals
     if one.operator in ("==", "!="):
         return _OPERATORS[one.operator](value, one.literals[0])
-    return value is not None and _OPERATORS[one.operator](value, one.literals[0])
+    return _ordered(value, one.literals[0]) and _OPERATORS[one.operator](value, one.literals[0])
+
+
+def _ordered(value: Any, literal: Scalar) -> bool:
+    """Whether one comes before the other: two numbers or two texts; nothing else does."""
+    kinds = ((int, float), str)
+    return any(isinstance(value, kind) and isinstance(literal, kind) for kind in kinds)

@@ -100,6 +100,11 @@ def test_fields_and_types_are_checked_before_anything_runs(text: str, words: str
     assert words in sentence
 
 
+@pytest.mark.parametrize("text", ["query < 0", "query.id >= 0", "query.as_of > 'a'", "query < 'a'"])
+def test_things_without_an_order_are_not_before_one_another(text: str) -> None:
+    assert read_condition(text).test({"query": QUERY}) is False
+
+
 @given(st.text(st.sampled_from("query.id()[]'\"<>=! andornt01,-"), max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

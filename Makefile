@@ -19,9 +19,9 @@ test: dev ## install what tests need and run them all
 	@$(BIN)/assay models pull --set test
 	@$(BIN)/python -m pytest
 
-torch: dev ## add the extra torch and run its tests
+torch: dev ## add the extra torch and run the tests of models again, none skipped for want of it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/torch.txt -e '.[torch]'
-	@$(BIN)/python -m pytest tests/models/test_torch_models.py
+	@$(BIN)/python -m pytest tests/models tests/conformance/test_models.py tests/apps/test_engines.py
 
 check: dev ## format, lint, types, import floors, examples in docstrings and files
 	@$(BIN)/ruff format --check .

@@ -95,12 +95,19 @@ class LocalCorpus(Corpus):
         self._analyzer = Analyzer(stop_words=config.stop_words, stemmer=config.stemmer)
         self._loaded: _Loaded | None = None
 
+    def prepare(self, base: Path) -> tuple[str, ...]:
+        """See ``Component.prepare``: an embedder whose vectors are not compared by cosine."""
+        return self._unsuited()
+
     def start(self) -> None:
         """Load the index and check it against its digests.
 
         Raises:
+            UsageError: if the embedder's vectors are not compared by cosine.
             CorpusError: if it is missing, damaged, or was made with other settings.
         """
+        for sentence in self._unsuited():
+            raise UsageError(f"{self.name}: {sentence}")
         folder, manifest = current(self._folder)
         for name, wanted in self._settings().items():
             if manifest["settings"].get(name) != wanted:
@@ -153,10 +160,13 @@ class LocalCorpus(Corpus):
         """See ``Corpus.index``. The embedder must be started, the corpus need not be.
 
         Raises:
-            UsageError: if no document has any text.
+            UsageError: if no document has any text, or the embedder's vectors are not compared
+                by cosine.
             DataError: if two documents, or two passages, have one id.
             CorpusError: if another run is writing, or the disk refuses.
         """
+        for sentence in self._unsuited():
+            raise UsageError(f"{self.name}: {sentence}")
         with locked(self._folder):
             passages: list[Passage] = []
             digests: dict[str, str] = {}
@@ -224,7 +234,7 @@ class LocalCorpus(Corpus):
                 "this corpus has no embedder, so it cannot be searched by meaning: name one "
                 "under its 'resources' as 'embedder' and index again, or use retrieve.bm25"
             )
-        vector = self._embedder.embed_queries([query.text], context)[0]
+        vector = self._embedder.embed_queries([query.text], [context])[0]
         scores: NDArray[np.float32] = np.clip(index.vectors @ vector, -1.0, 1.0)
         return self._hits(scores, index.visibility.mask(query), k, ScoreKind.COSINE)
 
@@ -283,6 +293,15 @@ class LocalCorpus(Corpus):
             for row in best_rows(scores, candidates, k)
         ]
 
+    def _unsuited(self) -> tuple[str, ...]:
+        """What is wrong with the embedder, in a sentence."""
+        if self._embedder is None or self._embedder.similarity == "cosine":
+            return ()
+        return (
+            f"passages are ranked by cosine, but the vectors of {self._embedder.name} are compared"
+            f" by {self._embedder.similarity} product: write 'normalise: true' for it",
+        )
+
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = self.config.model_dump(mode="json", exclude={"path"})
         settings["embedder"] = None if self._embedder is None else self._embedder.fingerprint()
@@ -319,7 +338,7 @@ class LocalCorpus(Corpus):
             [rendered(entry.passage) for entry in entries],
             embedder=embedder.fingerprint(),
             dimension=embedder.dimension,
-            embed=lambda texts: embedder.embed_passages(texts, context),
+            embed=lambda texts: embedder.embed_passages(texts, [context] * len(texts)),
             progress=lambda done, total: progress("embed", done, total),
         )
 

@@ -11,7 +11,7 @@ from assay.evaluation.observation import Measures, Observation
 from assay.evaluation.resampling import Figure, Statistic, Values, Weights, mean, quantile, ratio
 
 PETA = 1e15
-MEANS = ("calls", "rounds", "tokens_in", "tokens_out", "flops")
+MEANS = ("calls", "rounds", "tokens_in", "tokens_out", "tokens_cached", "flops")
 NO_FLOPS = "no ranking node reports floating-point operations"
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
+from assay.models.account import book, check
+from assay.models.pooling import unit
 from assay.models.protocols import Embedder, Floats
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
@@ -43,16 +45,16 @@ class HashEmbedder(Embedder):
         """Length of a vector."""
         return int(self.config.dimension)
 
-    def embed_queries(self, texts: Sequence[str], context: RunContext) -> Floats:
+    def embed_queries(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
         """Unit vectors, shape ``(len(texts), dimension)``."""
-        return self._embed(texts, context)
+        return self._embed(texts, contexts)
 
-    def embed_passages(self, texts: Sequence[str], context: RunContext) -> Floats:
+    def embed_passages(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
         """Unit vectors, shape ``(len(texts), dimension)``."""
-        return self._embed(texts, context)
+        return self._embed(texts, contexts)
 
-    def _embed(self, texts: Sequence[str], context: RunContext) -> Floats:
-        context.check()
+    def _embed(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+        check(contexts)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             # A text of stop words alone is still a text; a wordless one is its own word.
@@ -62,10 +64,8 @@ class HashEmbedder(Embedder):
                 vectors[row, place] += sign
             if not vectors[row].any():  # opposite signs met in one place
                 vectors[row, _hashed(text, self.dimension)[0]] = 1.0
-            vectors[row] /= np.linalg.norm(vectors[row])
-        if texts:
-            tokens = sum(len(words(text)) for text in texts)
-            context.spend(calls=len(texts), rounds=1, tokens_in=tokens)
+            vectors[row] = unit(vectors[row])
+        book(contexts, [len(words(text)) for text in texts], [0.0] * len(texts))
         return vectors
 
 

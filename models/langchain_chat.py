@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from assay.models.langchain_settings import class_of, described, estimated_tokens, require
-from assay.models.protocols import Generation, LanguageModel
+from assay.models.language_model import (
+    Ability,
+    Form,
+    Generation,
+    LanguageModel,
+    Prompt,
+    PromptTooLong,
+    conversation,
+    parts_of,
+)
+from assay.models.writing import Writing
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config
-from assay.pipeline.context import RunContext
+from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
 
 NAME = "given.langchain_chat@1"
+
+_REASONS = ("finish_reason", "stop_reason", "done_reason")
+_LIMITS = frozenset({"length", "max_tokens", "MAX_TOKENS"})
+"""How models' metadata name, and say, that ``max_tokens`` ended the text."""
 
 
 class LangchainChatConfig(Config):
@@ -31,16 +46,22 @@ class LangchainChatConfig(Config):
     limit: str | None = Field(
         description="the model's keyword for the most tokens to write; None where it has none"
     )
+    temperature: str | None = Field(
+        description="the model's keyword for the temperature; None where it has none"
+    )
+    seed: str | None = Field(description="the model's keyword for a seed; None where it has none")
     identity: str = Field(description="what the settings do not tell of the model")
 
 
 class LangchainChat(LanguageModel):
-    """One user message in, the text of one AI message out.
+    """Messages in, the text of one AI message out; a text goes in as one user message.
 
     It is given by the program: ``use: given`` in the file and
-    ``build(..., resources={name: LangchainChat(model, ...)})``. Temperature and seed
-    are the chat model's own settings. It tells no log-probabilities. A stop string
-    is passed on, and the text is also cut at it, since not every model obeys.
+    ``build(..., resources={name: LangchainChat(model, ...)})``. It generates text and nothing
+    else: no forms, no log-probabilities. A stop string is passed on, and the text is also cut
+    at it, since not every model obeys. The temperature is the chat model's own setting, unless
+    a call names one; a seed is only sent where the model has a keyword for it. A conversation
+    must not end with a turn of the assistant: no chat model promises to go on with one.
 
     Tokens: what the model reports in ``usage_metadata``; else its own
     ``get_num_tokens``, where its class or ``custom_get_token_ids`` brings a tokenizer
@@ -53,6 +74,10 @@ class LangchainChat(LanguageModel):
         limit: keyword argument by which the model takes the most tokens to write
             (``num_predict`` for some); None where it takes none. A model that does
             not obey writes more than was asked for; the text is kept.
+        temperature: keyword argument by which the model takes a temperature; None where it
+            takes none, and then a call that names one is refused.
+        seed: keyword argument by which the model takes a seed, which is then made of the
+            request's seed and the number of the draw; None where it takes none.
         identity: whatever outputs depend on and the settings do not tell, for
             instance a snapshot's date; part of the fingerprint.
 
@@ -68,6 +93,8 @@ class LangchainChat(LanguageModel):
         *,
         context_length: int,
         limit: str | None = "max_tokens",
+        temperature: str | None = "temperature",
+        seed: str | None = None,
         identity: str = "",
     ) -> None:
         require(
@@ -82,6 +109,8 @@ class LangchainChat(LanguageModel):
                 settings=digest(described(model)),
                 context_tokens=context_length,
                 limit=limit,
+                temperature=temperature,
+                seed=seed,
                 identity=identity,
             )
         )
@@ -103,6 +132,11 @@ class LangchainChat(LanguageModel):
         return digest({"name": self.name, **self.config.model_dump(mode="json")})
 
     @property
+    def abilities(self) -> frozenset[Ability]:
+        """Text only."""
+        return frozenset({Ability.GENERATE})
+
+    @property
     def context_length(self) -> int:
         """Most tokens that prompt and answer may have together."""
         return int(self.config.context_tokens)
@@ -118,56 +152,172 @@ class LangchainChat(LanguageModel):
 
     def generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         context: RunContext,
         *,
         max_tokens: int,
         stop: Sequence[str] = (),
+        form: Form | None = None,
+        temperature: float | None = None,
+        draw: int = 0,
     ) -> Generation:
-        """Send a prompt as one user message.
+        """Ask for an answer in one piece, since many models tell their usage only then.
 
         Raises:
-            UsageError: if the prompt does not fit, with both numbers.
+            PromptTooLong: if the prompt does not fit.
+            UsageError: if a form, or a temperature that the model does not take, is asked for.
             ModelError: if the model fails, whatever it raises.
             DeadlineExceeded: if time is up before or after the call; the call itself
                 ends when the chat model's own timeout says so.
         """
-        context.check()
-        tokens_in = self.count_tokens(prompt)
-        if tokens_in + max_tokens > self.context_length:
-            about = "about " if self.estimates_tokens else ""
-            raise UsageError(
-                f"the prompt has {about}{tokens_in} tokens and the answer may have {max_tokens},"
-                f" but {self.config.model} reads {self.context_length} together: give it fewer"
-                " passages or raise context_length, if the model can read more"
+        messages, tokens_in = self._read(prompt, max_tokens, context)
+        options = self._options(context, max_tokens, stop, form, temperature, draw)
+        try:
+            message = self._model.invoke(messages, **options)
+        # Chat models raise classes of their own libraries, with no common root.
+        except Exception as error:
+            raise self._failed(error) from error
+        writing = Writing(stop)
+        writing.add(_text(message))
+        return self._ended(writing, message, str(message.text), tokens_in, context)
+
+    def stream(
+        self,
+        prompt: Prompt,
+        context: RunContext,
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        form: Form | None = None,
+        temperature: float | None = None,
+        draw: int = 0,
+    ) -> Iterator[str | Generation]:
+        """Ask for an answer in pieces, by the chat model's own ``stream``; see ``generate``.
+
+        A request that ends meanwhile is seen between two pieces.
+        """
+        messages, tokens_in = self._read(prompt, max_tokens, context)
+        options = self._options(context, max_tokens, stop, form, temperature, draw)
+        writing = Writing(stop)
+        whole: Any = None
+        read = False
+        try:
+            chunks = iter(self._model.stream(messages, **options))
+        except Exception as error:  # as above
+            raise self._failed(error) from error
+        try:
+            while not writing.stopped:
+                context.check()
+                try:
+                    chunk = next(chunks, None)
+                except Exception as error:  # as above
+                    raise self._failed(error) from error
+                if chunk is None:
+                    break
+                whole = chunk if whole is None else whole + chunk
+                writing.add(_text(chunk))
+                if shown := writing.show():
+                    yield shown
+            read = True
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+            if not read:  # nobody waits for the rest, but it was asked for and counts
+                tokens_out = 0 if whole is None else self.count_tokens(str(whole.text))
+                context.cost.add(Cost(1, 1, tokens_in, tokens_out))
+        if whole is None:
+            raise ModelError(
+                f"{self.config.model} ended a stream without a message: check that it answers"
+                " outside of the pipeline, then ask again"
             )
-        message = self._ask(prompt, max_tokens, stop)
-        written = str(message.text)
+        if shown := writing.show(last=True):
+            yield shown
+        yield self._ended(writing, whole, str(whole.text), tokens_in, context)
+
+    def _read(
+        self, prompt: Prompt, max_tokens: int, context: RunContext
+    ) -> tuple[list[BaseMessage], int]:
+        """The messages of a prompt and how many tokens they have, if they fit."""
+        from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+        context.check()
+        kinds: dict[str, type[BaseMessage]] = {
+            "system": SystemMessage,
+            "user": HumanMessage,
+            "assistant": AIMessage,
+        }
+        turns = conversation(prompt)
+        if turns is None:
+            texts = ["".join(parts_of(prompt))]
+            messages: list[BaseMessage] = [HumanMessage(texts[0])]
+        else:
+            if turns[-1].role == "assistant":
+                raise UsageError(
+                    "no langchain chat model promises to go on with a turn of the assistant: end"
+                    " the conversation with a turn of the user, or take an engine that generates"
+                    " by a template of its own (docs/models.md)"
+                )
+            texts = ["".join(parts_of((turn,))) for turn in turns]
+            messages = [kinds[turn.role](text) for turn, text in zip(turns, texts, strict=True)]
+        tokens = sum(self.count_tokens(text) for text in texts)
+        if tokens + max_tokens > self.context_length:
+            raise PromptTooLong(tokens, max_tokens, self.context_length, self.config.model)
+        return messages, tokens
+
+    def _options(
+        self,
+        context: RunContext,
+        max_tokens: int,
+        stop: Sequence[str],
+        form: Form | None,
+        temperature: float | None,
+        draw: int,
+    ) -> dict[str, Any]:
+        """Keyword arguments of the chat model's call."""
+        if form is not None:
+            raise self._unable(Ability.GRAMMAR if form.grammar else Ability.JSON_SCHEMA)
+        options: dict[str, Any] = {"stop": [one for one in stop if one] or None}
+        if self.config.limit is not None:
+            options[self.config.limit] = max_tokens
+        if temperature is not None:
+            if self.config.temperature is None:
+                raise UsageError(
+                    f"{self.config.model} was wrapped without a keyword for the temperature: set"
+                    " it in the chat model itself, or name the keyword in LangchainChat"
+                )
+            options[self.config.temperature] = temperature
+        if self.config.seed is not None:
+            # 31 bits: what services take.
+            options[self.config.seed] = int(digest([context.seed, draw])[:8], 16) >> 1
+        return options
+
+    def _ended(
+        self, writing: Writing, message: Any, said: str, tokens_in: int, context: RunContext
+    ) -> Generation:
         usage = getattr(message, "usage_metadata", None)
         if usage is None:
-            tokens_out = self.count_tokens(written)
+            tokens_out = self.count_tokens(said)
             if self.estimates_tokens:
                 context.note(tokens_estimated=True)
         else:
             tokens_in, tokens_out = int(usage["input_tokens"]), int(usage["output_tokens"])
         context.spend(calls=1, rounds=1, tokens_in=tokens_in, tokens_out=tokens_out)
         context.check()
-        ends = [place for one in stop if one and (place := written.find(one)) >= 0]
-        return Generation(written[: min(ends)] if ends else written, tokens_in, tokens_out, None)
+        finish: Literal["end", "stop", "length"] = "stop" if writing.stopped else "end"
+        told = getattr(message, "response_metadata", {})
+        if not writing.stopped and _LIMITS & {str(told.get(key)) for key in _REASONS}:
+            finish = "length"
+        return Generation(writing.text, tokens_in, tokens_out, None, finish)
 
-    def _ask(self, prompt: str, max_tokens: int, stop: Sequence[str]) -> Any:
-        from langchain_core.messages import HumanMessage
+    def _failed(self, error: Exception) -> ModelError:
+        return ModelError(
+            f"{self.config.model} failed: {type(error).__name__}: {error}: check that it"
+            " answers outside of the pipeline, then ask again"
+        )
 
-        name = self.config.limit
-        limit: dict[str, Any] = {} if name is None else {name: max_tokens}
-        try:
-            return self._model.invoke([HumanMessage(prompt)], stop=list(stop) or None, **limit)
-        # Chat models raise classes of their own libraries, with no common root.
-        except Exception as error:
-            raise ModelError(
-                f"{self.config.model} failed: {type(error).__name__}: {error}: check that it"
-                " answers outside of the pipeline, then ask again"
-            ) from error
+
+def _text(message: Any) -> bytes:
+    return str(message.text).encode("utf-8", errors="replace")
 
 
 def _has_tokenizer(model: BaseChatModel) -> bool:

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from assay.models.account import book, check, requests_of
 from assay.models.langchain_settings import class_of, described, estimated_tokens, require
+from assay.models.pooling import unit
 from assay.models.protocols import Embedder, Floats
+from assay.models.text_windows import readable
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config
 from assay.pipeline.context import RunContext
@@ -98,22 +101,33 @@ class LangchainEmbeddings(Embedder):
             raise ModelError(f"{self.name} is not started: call start() first")
         return self._dimension
 
-    def embed_queries(self, texts: Sequence[str], context: RunContext) -> Floats:
+    def embed_queries(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
         """Unit vectors of queries, shape ``(len(texts), dimension)``."""
-        return self._embed(texts, context, lambda: [self._query(one, context) for one in texts])
 
-    def embed_passages(self, texts: Sequence[str], context: RunContext) -> Floats:
+        def each() -> list[list[float]]:
+            made = []
+            for text, context in zip(texts, contexts, strict=True):
+                context.check()
+                made.append(self._embeddings.embed_query(readable(text)))
+            return made
+
+        return self._embed(texts, contexts, each)
+
+    def embed_passages(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
         """Unit vectors of passages, shape ``(len(texts), dimension)``."""
-        return self._embed(texts, context, lambda: self._embeddings.embed_documents(list(texts)))
-
-    def _query(self, text: str, context: RunContext) -> list[float]:
-        context.check()
-        return self._embeddings.embed_query(text)
+        return self._embed(
+            texts,
+            contexts,
+            lambda: self._embeddings.embed_documents([readable(one) for one in texts]),
+        )
 
     def _embed(
-        self, texts: Sequence[str], context: RunContext, embed: Callable[[], list[list[float]]]
+        self,
+        texts: Sequence[str],
+        contexts: Sequence[RunContext],
+        embed: Callable[[], list[list[float]]],
     ) -> Floats:
-        context.check()
+        check(contexts)
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         vectors = self._raw(embed)
@@ -123,19 +137,19 @@ class LangchainEmbeddings(Embedder):
                 f"{self.config.model} gave vectors of shape {vectors.shape}, expected {expected}:"
                 " the object must give one vector of one length for each text"
             )
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        wrong = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0.0))
-        if wrong.size:
-            raise ModelError(
-                f"{self.config.model} gave a vector that has no direction (zero or not finite)"
-                f" for text {int(wrong[0]) + 1} of {len(texts)}: look whether that text is empty"
-            )
-        context.spend(
-            calls=len(texts), rounds=1, tokens_in=sum(estimated_tokens(one) for one in texts)
-        )
-        context.note(tokens_estimated=True)
-        unit: Floats = (vectors / lengths).astype(np.float32)
-        return unit
+        made = np.empty(expected, dtype=np.float32)
+        for row, vector in enumerate(vectors):
+            try:
+                made[row] = unit(vector)
+            except ModelError as error:
+                raise ModelError(
+                    f"{self.config.model} gave a vector that has no direction (zero or not finite)"
+                    f" for text {row + 1} of {len(texts)}: look whether that text is empty"
+                ) from error
+        book(contexts, [estimated_tokens(one) for one in texts], [0.0] * len(texts))
+        for context in requests_of(contexts):
+            context.note(tokens_estimated=True)
+        return made
 
     def _raw(self, embed: Callable[[], list[list[float]]]) -> NDArray[np.float64]:
         """Vectors as they come, in double precision."""

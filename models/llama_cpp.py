@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,16 +10,17 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
 from assay.models import flops
-from assay.models.protocols import Generation, LanguageModel
-from assay.models.store import Located, checked_name, default_store
+from assay.models.files.store import Located, checked_name, default_store
+from assay.models.language_model import Ability, Prompt
+from assay.models.llama_cpp_engine.memory import Memory
+from assay.models.llama_cpp_engine.vocabulary import LlamaCppVocabulary
+from assay.models.local_model import LocalLanguageModel, Logprobs, Session
 from assay.models.threads import thread_count
+from assay.models.vocabulary import RUN, Reading, read
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
-
-CHUNK = 128
-"""Prompt tokens evaluated at once, always from a multiple of this position."""
 
 
 class LlamaCppConfig(Config):
@@ -40,6 +39,9 @@ class LlamaCppConfig(Config):
     threads: int = Field(
         0, ge=0, le=256, description="processor threads; 0 for every available core"
     )
+    gpu_layers: int = Field(
+        0, ge=-1, le=1000, description="blocks that a card computes; -1 for all, 0 for none"
+    )
 
     @field_validator("model")
     @classmethod
@@ -48,38 +50,39 @@ class LlamaCppConfig(Config):
 
 
 @register("models.llama_cpp@1")
-class LlamaCpp(LanguageModel):
-    """Plain completion by llama.cpp on the processor.
+class LlamaCpp(LocalLanguageModel):
+    """GGUF models by llama.cpp, on the processor or, where it was built so, on a card.
 
-    The prompt is text and nothing else: a control token's name inside it is read as
-    letters. Keys and values of a prompt's first tokens are kept for the next prompt
-    that starts alike. How many tokens are evaluated at once changes their results
-    in the last bits (quantised kernels differ by batch; logits moved by up to 0.67
-    in a measurement), so prompts are evaluated in chunks that start at multiples of
-    128 and only whole chunks are reused: an answer never depends on what was asked
-    before. One call at a time; other threads wait. Cost: one call, one round;
-    ``tokens_in`` counts the whole prompt, FLOPs only what was evaluated.
+    Prompts are computed in runs that depend on the prompt alone, since quantised kernels give
+    other last bits for other run lengths (logits moved by up to 0.67 in a measurement); whole
+    runs of the prompt before, and of a kept prefix, are taken over. So an answer never depends
+    on what was asked before or beside it. Hidden states are those behind the last block and its
+    normalisation (``layer=-1``). One computation at a time; other threads wait.
     """
 
     Config = LlamaCppConfig
 
     def __init__(self, config: LlamaCppConfig) -> None:
         super().__init__(config)
-        self._lock = threading.Lock()
         self._engine: Any = None
-        self._library: Any = None
-        self._vocabulary: Any = None
+        self._tokens: LlamaCppVocabulary | None = None
+        self._memory: Memory | None = None
         self._weights_digest = ""
-        self._shape = flops.TransformerShape(1, 1, 1)
-        self._kept: list[int] = []
+        self._sizes = flops.TransformerShape(1, 1, 1)
 
     # -- life ---------------------------------------------------------------
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """Everything but attention."""
+        return frozenset(Ability) - {Ability.ATTENTION}
 
     def start(self) -> None:
         """Load the model.
 
         Raises:
-            ModelError: if llama-cpp-python or the file is missing, or it cannot be loaded.
+            ModelError: if llama-cpp-python, the card or the file is missing, or it cannot be
+                loaded.
             UsageError: if the model was not trained for ``context_tokens``.
         """
         try:
@@ -90,17 +93,23 @@ class LlamaCpp(LanguageModel):
                 " needs a C++ compiler and cmake: `pip install 'assay[llama]'`. Without them use"
                 " generate.extractive, which needs no language model"
             ) from error
+        if self.config.gpu_layers and not llama_cpp.llama_supports_gpu_offload():
+            raise ModelError(
+                f"{self.name}: this build of llama.cpp has no code for a card: install"
+                " llama-cpp-python with CMAKE_ARGS='-DGGML_CUDA=on', or write 'gpu_layers: 0'"
+            )
         found = default_store().locate(self.config.model)
         path = found.file(".gguf")
         threads = thread_count(self.config.threads)
         try:
-            self._engine = llama_cpp.Llama(
+            engine = llama_cpp.Llama(
                 model_path=str(path),
                 n_ctx=self.config.context_tokens,
-                n_batch=CHUNK,
-                n_ubatch=CHUNK,
+                n_batch=RUN,
+                n_ubatch=RUN,
                 n_threads=threads,
                 n_threads_batch=threads,
+                n_gpu_layers=self.config.gpu_layers,
                 verbose=False,
             )
         except (ValueError, RuntimeError, OSError) as error:
@@ -108,26 +117,31 @@ class LlamaCpp(LanguageModel):
                 f"{self.name}: {path} cannot be loaded ({error}): check that it is a whole GGUF"
                 " file and that memory suffices"
             ) from error
-        self._library = llama_cpp
-        self._vocabulary = llama_cpp.llama_model_get_vocab(self._engine.model)
-        self._weights_digest = found.sha256(path)
-        self._shape = self._described(found)
-        self._kept = []
-        trained = int(llama_cpp.llama_model_n_ctx_train(self._engine.model))
+        trained = int(llama_cpp.llama_model_n_ctx_train(engine.model))
         if self.config.context_tokens > trained:
-            self.close()
+            engine.close()
             raise UsageError(
                 f"{self.name}: context_tokens is {self.config.context_tokens}, but the model was"
                 f" trained for {trained}"
             )
+        self._sizes = self._described(found, engine)
+        self._weights_digest = found.sha256(path)
+        self._engine = engine
+        self._tokens = LlamaCppVocabulary(engine, llama_cpp)
+        self._memory = Memory(
+            llama_cpp,
+            engine.ctx,
+            vocabulary=self._tokens.size,
+            hidden=int(llama_cpp.llama_model_n_embd(engine.model)),
+        )
 
     def close(self) -> None:
-        """Free the model's memory, after the call at hand."""
+        """Free the model's memory, after the computation at hand."""
         with self._lock:
             if self._engine is not None:
+                self._loaded().close()
                 self._engine.close()
-                self._engine = None
-                self._kept = []
+                self._engine = self._tokens = self._memory = self._forms = None
 
     def fingerprint(self) -> str:
         """Over the weights and every setting that an answer depends on."""
@@ -137,128 +151,77 @@ class LlamaCpp(LanguageModel):
                 "weights": self._weights_digest,
                 "context_tokens": self.config.context_tokens,
                 "temperature": self.config.temperature,
-                "chunk": CHUNK,
+                "run": RUN,
             }
         )
 
     # -- use ----------------------------------------------------------------
 
-    @property
-    def context_length(self) -> int:
-        """Most tokens that prompt and answer may have together."""
-        return int(self.config.context_tokens)
-
-    def count_tokens(self, text: str) -> int:
-        """Number of tokens of a plain text."""
-        return len(self._tokens(text, begin=False))
-
-    def generate(
-        self,
-        prompt: str,
-        context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-    ) -> Generation:
-        """Continue a prompt until a stop string, the model's end token or ``max_tokens``.
-
-        Raises:
-            UsageError: if prompt and answer do not fit, with both numbers.
-            DeadlineExceeded: if the request ends meanwhile.
-        """
+    def keep(self, prompt: Prompt) -> None:
+        """Keep what is computed of this prompt, in memory, until ``release``."""
         with self._lock:
-            tokens = self._tokens(prompt, begin=True)
-            if not tokens:
-                raise UsageError(f"{self.name}: the prompt is empty; give it text to continue")
-            if len(tokens) + max_tokens > self.config.context_tokens:
-                raise UsageError(
-                    f"the prompt has {len(tokens)} tokens and the answer may have {max_tokens},"
-                    f" but {self.name} reads {self.config.context_tokens} together: raise its"
-                    " context_tokens or give it fewer passages"
-                )
-            cached = self._read(tokens, context)
-            text, logprobs = self._write(tokens, context, max_tokens, stop)
-        context.spend(
-            calls=1,
-            rounds=1,
-            tokens_in=len(tokens),
-            tokens_out=len(logprobs),
-            flops=flops.decoder(self._shape, len(tokens), len(logprobs), cached=cached),
-        )
-        mean = sum(logprobs) / len(logprobs) if text and logprobs else None
-        return Generation(text, len(tokens), len(logprobs), mean)
+            self._loaded().pin(read(prompt, self._vocabulary()))
 
-    def _read(self, tokens: list[int], context: RunContext) -> int:
-        """Evaluate a prompt; returns how many of its first tokens were still known."""
-        engine = self._loaded()
-        common = 0
-        for old, new in zip(self._kept, tokens, strict=False):
-            if old != new:
-                break
-            common += 1
-        # The last chunk is always evaluated: its logits are needed.
-        begin = min(common, len(tokens) - 1) // CHUNK * CHUNK
-        engine.n_tokens = begin
-        for position in range(begin, len(tokens), CHUNK):
-            self._kept = tokens[:position]
-            context.check()
-            engine.eval(tokens[position : position + CHUNK])
-        # Only whole chunks of prompt may be reused: generated tokens were evaluated singly.
-        self._kept = tokens[: len(tokens) // CHUNK * CHUNK]
-        return begin
+    def release(self, prompt: Prompt) -> None:
+        """Let go of what ``keep`` kept."""
+        with self._lock:
+            if self._memory is not None:
+                self._memory.unpin(read(prompt, self._vocabulary()))
 
-    def _write(
-        self, tokens: list[int], context: RunContext, max_tokens: int, stop: Sequence[str]
-    ) -> tuple[str, list[float]]:
-        """Generate after ``_read``; the text, and each generated token's log-probability."""
-        engine = self._loaded()
-        seed = int.from_bytes(hashlib.sha256(np.asarray(tokens).tobytes()).digest()[:8], "big")
-        random = np.random.default_rng([context.seed, seed])
-        written = b""
-        logprobs: list[float] = []
-        while len(logprobs) < max_tokens:
-            context.check()
-            scores = self._log_softmax()
-            token = self._choose(scores, random)
-            logprobs.append(float(scores[token]))
-            if self._library.llama_vocab_is_eog(self._vocabulary, token):
-                break
-            written += engine.detokenize([token], prev_tokens=[tokens[-1]])
-            text = written.decode("utf-8", errors="ignore")
-            ends = [place for one in stop if one and (place := text.find(one)) >= 0]
-            if ends:
-                return text[: min(ends)], logprobs
-            if len(logprobs) < max_tokens:
-                engine.eval([token])
-        return written.decode("utf-8", errors="ignore"), logprobs
+    def _vocabulary(self) -> LlamaCppVocabulary:
+        self._loaded()
+        assert self._tokens is not None
+        return self._tokens
 
-    def _log_softmax(self) -> NDArray[np.float32]:
-        """Log-probabilities of the next token, shape ``(vocabulary,)``."""
-        engine = self._loaded()
-        pointer = self._library.llama_get_logits_ith(engine.ctx, -1)
-        logits: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(engine.n_vocab(),))
-        shifted = logits - logits.max()
-        result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(dtype=np.float64))
-        return result.astype(np.float32, copy=False)
+    def _shape(self) -> flops.TransformerShape:
+        return self._sizes
 
-    def _choose(self, scores: NDArray[np.float32], random: np.random.Generator) -> int:
-        """The likeliest token, or one drawn at the configured temperature."""
-        if self.config.temperature == 0.0:
-            return int(scores.argmax())
-        heated = scores.astype(np.float64) / self.config.temperature
-        weights = np.exp(heated - heated.max())
-        return int(random.choice(len(weights), p=weights / weights.sum()))
+    def _open(self, reading: Reading, context: RunContext) -> Session:
+        return LlamaCppSession(self._loaded(), reading, context)
 
-    def _tokens(self, text: str, *, begin: bool) -> list[int]:
-        encoded = text.encode("utf-8", errors="replace")
-        tokens: list[int] = self._loaded().tokenize(encoded, add_bos=begin, special=False)
-        return tokens
+    def _next(
+        self, prompts: Sequence[Reading], wanted: Sequence[int], contexts: Sequence[RunContext]
+    ) -> tuple[NDArray[np.float64], list[int]]:
+        memory = self._loaded()
+        found = np.zeros((len(prompts), len(wanted)))
+        cached = [0] * len(prompts)
+        for place in sorted(range(len(prompts)), key=lambda one: prompts[one].tokens):
+            cached[place] = memory.read(prompts[place], contexts[place])
+            found[place] = memory.after[list(wanted)]
+        return found, cached
 
-    def _described(self, found: Located) -> flops.TransformerShape:
+    def _follow(
+        self, pairs: Sequence[tuple[Reading, list[int]]], contexts: Sequence[RunContext]
+    ) -> tuple[list[float], list[int]]:
+        memory = self._loaded()
+        found = [0.0] * len(pairs)
+        cached = [0] * len(pairs)
+        for place in sorted(range(len(pairs)), key=lambda one: pairs[one][0].tokens):
+            reading, follows = pairs[place]
+            contexts[place].check()
+            cached[place] = memory.read(reading, contexts[place])
+            found[place] = memory.follow(follows)
+        return found, cached
+
+    def _states(
+        self, prompts: Sequence[Reading], layer: int, contexts: Sequence[RunContext]
+    ) -> list[NDArray[np.float32]]:
+        if layer != -1:
+            raise UsageError(
+                f"{self.name} gives the hidden states behind the last block (layer=-1), found"
+                f" layer={layer}: models.transformers gives those of every block"
+            )
+        memory = self._loaded()
+        return [
+            memory.states(reading, context)
+            for reading, context in zip(prompts, contexts, strict=True)
+        ]
+
+    def _described(self, found: Located, engine: Any) -> flops.TransformerShape:
         """Sizes by the catalogue, or by the metadata that every GGUF file carries."""
         if found.entry is not None:
             return found.entry.shape
-        said = self._engine.metadata
+        said = engine.metadata
         family = said.get("general.architecture", "")
         try:
             heads = int(said[f"{family}.attention.head_count"])
@@ -268,17 +231,50 @@ class LlamaCpp(LanguageModel):
                 feed_forward=int(said[f"{family}.feed_forward_length"]),
                 heads_per_key=heads / int(said.get(f"{family}.attention.head_count_kv", heads)),
                 gated=True,
-                vocabulary=int(self._engine.n_vocab()),
+                vocabulary=int(engine.n_vocab()),
             )
         except (KeyError, ValueError) as error:
-            self._engine.close()
-            self._engine = None
+            engine.close()
             raise ModelError(
                 f"{self.name}: {found.path} does not say its sizes ({error}): convert it again"
                 " with a current llama.cpp"
             ) from error
 
-    def _loaded(self) -> Any:
-        if self._engine is None:
+    def _loaded(self) -> Memory:
+        if self._memory is None:
             raise ModelError(f"{self.name} is not loaded: call start() first")
-        return self._engine
+        return self._memory
+
+
+class LlamaCppSession:
+    """A text that is being written.
+
+    Where others computed in between, prompt and written tokens are computed again, in the same
+    runs as before.
+    """
+
+    def __init__(self, memory: Memory, reading: Reading, context: RunContext) -> None:
+        self._memory = memory
+        self._reading = reading
+        self._context = context
+        self._written: list[int] = []
+        self.cached = memory.read(reading, context)
+        self._scores = memory.after
+        memory.owner = self
+
+    def logprobs(self) -> Logprobs:
+        """Natural log-probabilities of the next token."""
+        return self._scores
+
+    def push(self, token: int) -> None:
+        """Go on with a token."""
+        if self._memory.owner is not self:
+            self._memory.read(self._reading, self._context)
+            for written in self._written:
+                self._memory.step(written)
+            self._memory.owner = self
+        self._written.append(token)
+        self._scores = self._memory.step(token)
+
+    def close(self) -> None:
+        """Nothing is held beyond the model's own memory."""

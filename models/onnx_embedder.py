@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from assay.models.onnx_encoder import OnnxEncoder, Window, load
-from assay.models.protocols import Embedder, Floats
-from assay.models.store import checked_name, default_store
+from assay.models.files.store import Located, checked_name, default_store
+from assay.models.local_embedder import LocalEmbedder, LocalEmbedderConfig
+from assay.models.onnx_encoder import OnnxEncoder, load
+from assay.models.protocols import Floats
+from assay.models.text_windows import Window, spaced
 from assay.pipeline.canonical import digest
-from assay.pipeline.component import Config, register
+from assay.pipeline.component import register
 from assay.pipeline.context import RunContext
-from assay.pipeline.errors import ModelError
+from assay.pipeline.errors import ModelError, UsageError
 
 
-class OnnxEmbedderConfig(Config):
+class OnnxEmbedderConfig(LocalEmbedderConfig):
     """Settings of ``models.onnx_embedder@1``."""
 
     model: str = Field(
@@ -27,11 +30,11 @@ class OnnxEmbedderConfig(Config):
     max_tokens: int = Field(
         512, ge=16, le=32_768, description="longest window in tokens, special tokens included"
     )
-    pooling: Literal["cls", "mean"] = Field(
-        "cls", description="the first token's vector, or the mean over tokens, as trained"
+    pooling: Literal["cls", "mean"] | None = Field(
+        None,
+        description="the first token's vector, or the mean over tokens, as trained; left out, what"
+        " the catalogue or 1_Pooling/config.json says",
     )
-    query_prefix: str = Field("", description="put before each query, as trained")
-    passage_prefix: str = Field("", description="put before each window of a passage, as trained")
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="cuda needs an NVIDIA card and the extra gpu"
     )
@@ -42,103 +45,119 @@ class OnnxEmbedderConfig(Config):
     @field_validator("model")
     @classmethod
     def _known(cls, value: str, info: ValidationInfo) -> str:
-        return checked_name(value, info.context)
+        return checked_name(value, info.context, weights=".onnx")
 
 
 @register("models.onnx_embedder@1")
-class OnnxEmbedder(Embedder):
-    """Unit vectors from an ONNX encoder.
+class OnnxEmbedder(LocalEmbedder[OnnxEncoder]):
+    """Vectors from an ONNX encoder.
 
     A text over ``max_tokens`` is cut into windows of about equal length; its vector
-    is the mean of the windows' unit vectors, weighted by their tokens, brought back
-    to length 1. Each window goes through the model alone, so a text's vector never
-    depends on what else was asked. Cost: one call a window, one round.
+    is the mean of the windows' vectors, weighted by their tokens. Each window goes
+    through the model alone, so a text's vector never depends on what else was asked,
+    to the last bit. Cost: one call a window, one round.
     """
 
     Config = OnnxEmbedderConfig
 
     def __init__(self, config: OnnxEmbedderConfig) -> None:
         super().__init__(config)
-        self._encoder: OnnxEncoder | None = None
-        self._dimension = 0
+        self._pooling: str | None = None
 
     def start(self) -> None:
         """Load the model.
 
         Raises:
             ModelError: if a library or a file is missing or wrong.
+            UsageError: if nothing says how the model is pooled.
         """
         found = default_store().locate(self.config.model)
-        encoder = load(
+        self._engine = load(
             found,
             max_tokens=self.config.max_tokens,
             threads=self.config.threads,
             device=self.config.device,
             name=self.name,
         )
-        self._encoder = encoder
-        self._dimension = len(self._vector(encoder.windows("")[0]))
+        self._pooling = self.config.pooling or _trained_pooling(found)
+        self._settle(found.entry)
 
     def close(self) -> None:
         """Release the model."""
-        if self._encoder is not None:
-            self._encoder.close()
-            self._encoder = None
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
     def fingerprint(self) -> str:
         """Over weights, tokenizer and every setting that a vector depends on."""
-        settings = self.config.model_dump(mode="json", exclude={"model", "threads"})
-        return digest({"model": self._loaded().digest, **settings})
+        return digest(
+            {
+                "model": self._loaded().digest,
+                "max_tokens": self.config.max_tokens,
+                "pooling": self._pooling,
+                "query_prefix": self._query_prefix,
+                "passage_prefix": self._passage_prefix,
+                "normalise": self.config.normalise,
+            }
+        )
 
-    @property
-    def dimension(self) -> int:
-        """Length of a vector; known after ``start``."""
-        self._loaded()
-        return self._dimension
-
-    def embed_queries(self, texts: Sequence[str], context: RunContext) -> Floats:
-        """Unit vectors of queries, shape ``(len(texts), dimension)``."""
-        return self._embed(texts, self.config.query_prefix, context)
-
-    def embed_passages(self, texts: Sequence[str], context: RunContext) -> Floats:
-        """Unit vectors of passages, shape ``(len(texts), dimension)``."""
-        return self._embed(texts, self.config.passage_prefix, context)
-
-    def _embed(self, texts: Sequence[str], prefix: str, context: RunContext) -> Floats:
+    def _cut(self, text: str, prefix: str, context: RunContext | None) -> list[Window]:
         encoder = self._loaded()
-        if not texts:
-            return np.zeros((0, self._dimension), dtype=np.float32)
-        before: Any = encoder.encode(prefix) if prefix else None
-        cut = [encoder.windows(text, before=before) for text in texts]
-        flat = [window for windows in cut for window in windows]
-        vectors = iter(encoder.each(flat, self._vector, context))
-        encoder.book(flat, context)
-        return np.stack([_mean([(next(vectors), one.own) for one in windows]) for windows in cut])
+        before: Any = None
+        if prefix:
+            lead, text = spaced(prefix, text)
+            before = encoder.encode(lead)
+        return encoder.windows(text, before=before, context=context)
+
+    def _run(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> list[Floats]:
+        return self._loaded().each(windows, self._vector, contexts)
+
+    def _flops(self, tokens: int) -> float:
+        return self._loaded().operations(tokens)
 
     def _vector(self, window: Window) -> Floats:
-        """The unit vector of one window, shape ``(dimension,)``."""
+        """The vector of one window, shape ``(dimension,)``."""
         output = self._loaded().run(window)
-        if output.ndim == 2:
-            output = output[0] if self.config.pooling == "cls" else output.mean(axis=0)
-        return _unit(output)
-
-    def _loaded(self) -> OnnxEncoder:
-        if self._encoder is None:
-            raise ModelError(f"{self.name} is not loaded: call start() first")
-        return self._encoder
-
-
-def _mean(weighted: Sequence[tuple[Floats, int]]) -> Floats:
-    if len(weighted) == 1:
-        return weighted[0][0]
-    vectors = np.stack([vector for vector, _ in weighted])
-    weights = np.asarray([tokens for _, tokens in weighted], dtype=np.float32)
-    return _unit(weights @ vectors)
+        if output.ndim == 1:  # the model pools by itself
+            return output
+        if self._pooling is None:
+            raise UsageError(
+                f"{self.name}: {self.config.model} gives a vector a token, and no"
+                " 1_Pooling/config.json beside it says how they become one: write 'pooling: cls'"
+                " or 'pooling: mean', as the model was trained"
+            )
+        vector: Floats = output[0] if self._pooling == "cls" else output.mean(axis=0)
+        return vector
 
 
-def _unit(vector: Floats) -> Floats:
-    length = float(np.linalg.norm(vector))
-    if not np.isfinite(length) or length == 0.0:
-        raise ModelError("the model gave a vector without a direction: its files may be damaged")
-    unit: Floats = (vector / length).astype(np.float32)
-    return unit
+def _trained_pooling(found: Located) -> str | None:
+    """What catalogue or model folder say of the pooling; None where they say nothing.
+
+    Raises:
+        ModelError: if the folder names a pooling that is not known here.
+    """
+    if found.entry is not None:
+        return found.entry.embedding.pooling if found.entry.embedding is not None else None
+    folder = found.path if found.path.is_dir() else found.path.parent
+    path = folder / "1_Pooling" / "config.json"
+    if not path.is_file():
+        return None
+    try:
+        return _named_pooling(json.loads(path.read_text(encoding="utf-8")), path)
+    except ValueError as error:
+        raise ModelError(f"{path} is no JSON ({error}): copy it again from the model") from error
+
+
+def _named_pooling(said: Any, path: Path) -> str:
+    """The one pooling of a file as sentence-transformers writes it, in its old or new form."""
+    old = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+    known = said if isinstance(said, dict) else {}
+    modes = [key for key, value in known.items() if key.startswith("pooling_mode_") and value]
+    named = known.get("pooling_mode") or [old.get(key, key) for key in modes]
+    found = [named] if isinstance(named, str) else list(named)
+    if len(found) != 1 or found[0] not in old.values():
+        raise ModelError(
+            f"{path} names the pooling {', '.join(map(str, found)) or 'not at all'}, but known are"
+            " cls and mean: use models.torch_embedder@1, which pools as the files say"
+        )
+    return str(found[0])

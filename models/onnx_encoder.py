@@ -19,32 +19,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from assay.models import flops
+from assay.models import account, flops
+from assay.models.files.store import Located
 from assay.models.protocols import Floats
-from assay.models.store import Located
+from assay.models.text_windows import Window, readable, token_windows
 from assay.models.threads import thread_count
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
 
-Item = TypeVar("Item")
+__all__ = ["PROVIDERS", "OnnxEncoder", "Window", "load"]
+
 Result = TypeVar("Result")
 
 _SHAPE_KEYS = ("num_hidden_layers", "hidden_size", "intermediate_size", "max_position_embeddings")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A piece of input with its special tokens, ready for the model.
-
-    Args:
-        ids: token ids.
-        types: segment of each token, 0 or 1.
-        own: tokens of the text itself.
-    """
-
-    ids: Sequence[int]
-    types: Sequence[int]
-    own: int
 
 
 @dataclass(slots=True)
@@ -65,44 +52,20 @@ class OnnxEncoder:
 
     def encode(self, text: str) -> Any:
         """Tokens of a text as plain text: the names of special tokens are words."""
-        clean = text.encode("utf-8", errors="replace").decode("utf-8")
-        return self.tokenizer.encode(clean, add_special_tokens=False)
+        return self.tokenizer.encode(readable(text), add_special_tokens=False)
 
-    def windows(self, text: str, *, before: Any = None, pair: bool = False) -> list[Window]:
-        """A text in as few windows as fit, of about equal length, in order.
-
-        Args:
-            text: the text.
-            before: encoding that each window starts with (a prefix or a query).
-            pair: whether ``before`` is a segment of its own.
-
-        Raises:
-            UsageError: if ``before`` leaves no room for the text.
-        """
-        whole = self.encode(text)
-        lead = len(before.ids) if before is not None else 0
-        room = self.max_tokens - lead - self.tokenizer.num_special_tokens_to_add(pair)
-        if room < 1:
-            raise UsageError(
-                f"a query or prefix of {lead} tokens leaves no room for a passage in a window of"
-                f" {self.max_tokens} tokens: shorten it"
-            )
-        count = max(1, -(-len(whole.ids) // room))
-        pieces = [whole]
-        if count > 1:
-            whole.truncate(-(-len(whole.ids) // count))
-            pieces = [whole, *whole.overflowing]
-        return [self._window(piece, before, pair) for piece in pieces]
-
-    def _window(self, piece: Any, before: Any, pair: bool) -> Window:
-        own = len(piece.ids)
-        if before is None:
-            joined = self.tokenizer.post_process(piece)
-        elif pair:
-            joined = self.tokenizer.post_process(before, piece)
-        else:
-            joined = self.tokenizer.post_process(type(piece).merge([before, piece]))
-        return Window(joined.ids, joined.type_ids, own)
+    def windows(
+        self,
+        text: str,
+        *,
+        before: Any = None,
+        pair: bool = False,
+        context: RunContext | None = None,
+    ) -> list[Window]:
+        """A text in windows that the model can read; see ``token_windows``."""
+        return token_windows(
+            self.tokenizer, text, self.max_tokens, before=before, pair=pair, context=context
+        )
 
     def run(self, window: Window) -> Floats:
         """The model's first output for one window, without the batch axis."""
@@ -117,32 +80,45 @@ class OnnxEncoder:
         return output.astype(np.float32, copy=False)
 
     def each(
-        self, items: Sequence[Item], work: Callable[[Item], Result], context: RunContext
+        self,
+        windows: Sequence[Window],
+        work: Callable[[Window], Result],
+        contexts: Sequence[RunContext],
     ) -> list[Result]:
-        """``work`` on every item in threads, results in order; stops when the request does."""
+        """``work`` on every window in threads, results in order; stops when a request is over.
 
-        def one(item: Item) -> Result:
-            context.check()
-            return work(item)
+        The longest begin, so that the threads end together.
 
-        if len(items) == 1:
-            return [one(items[0])]
-        futures = [self.pool.submit(one, item) for item in items]
+        Args:
+            windows: what to work on.
+            work: called in a thread.
+            contexts: one for each window.
+        """
+
+        def one(place: int) -> Result:
+            contexts[place].check()
+            return work(windows[place])
+
+        if len(windows) == 1:
+            return [one(0)]
+        order = sorted(range(len(windows)), key=lambda place: -len(windows[place].ids))
+        futures = {place: self.pool.submit(one, place) for place in order}
         try:
-            return [future.result() for future in futures]
+            for place in order:  # so that the first failure is seen first
+                futures[place].result()
+            return [futures[place].result() for place in range(len(windows))]
         finally:
-            for future in futures:
+            for future in futures.values():
                 future.cancel()
 
-    def book(self, windows: Sequence[Window], context: RunContext) -> None:
-        """Put windows on the account: a call each, all in one round."""
+    def operations(self, tokens: int) -> float:
+        """Operations for a window of so many tokens."""
+        return flops.encoder(self.shape, tokens)
+
+    def book(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> None:
+        """Put windows on their requests' accounts: a call each, one round a request."""
         lengths = [len(window.ids) for window in windows]
-        context.spend(
-            calls=len(lengths),
-            rounds=1,
-            tokens_in=sum(lengths),
-            flops=sum(flops.encoder(self.shape, length) for length in lengths),
-        )
+        account.book(contexts, lengths, [self.operations(length) for length in lengths])
 
     def close(self) -> None:
         """Stop the threads and let the session go."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assay.models.account import book, check
 from assay.models.protocols import CrossEncoder, Floats
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import register
@@ -27,12 +28,11 @@ class OverlapCrossEncoder(CrossEncoder):
         """Over the name: there is nothing to set."""
         return digest({"name": self.name})
 
-    def score(self, pairs: Sequence[tuple[str, str]], context: RunContext) -> Floats:
+    def score(self, pairs: Sequence[tuple[str, str]], contexts: Sequence[RunContext]) -> Floats:
         """Raw logits, shape ``(len(pairs),)``."""
-        context.check()
-        if pairs:
-            tokens = sum(len(words(query)) + len(words(passage)) for query, passage in pairs)
-            context.spend(calls=len(pairs), rounds=1, tokens_in=tokens)
+        check(contexts)
+        lengths = [len(words(query)) + len(words(passage)) for query, passage in pairs]
+        book(contexts, lengths, [0.0] * len(pairs))
         return np.asarray([_logit(*pair) for pair in pairs], dtype=np.float32)
 
 

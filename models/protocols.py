@@ -1,100 +1,79 @@
-"""What a model can do, as the types that stages ask for.
+"""What embedders and cross-encoders do, as the types that stages ask for.
 
 A stage names one of these as the annotation of a constructor parameter; the
-build refuses a resource of another type.
+build refuses a resource of another type. Language models are in ``language_model``.
+
+Texts of many queries may fill one batch: each has its own context, which is
+asked whether the request goes on and pays for its own share.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.pipeline.component import Resource
 from assay.pipeline.context import RunContext
+from assay.pipeline.words import ScoreKind
 
 Floats = NDArray[np.float32]
 
 
 class Embedder(Resource):
-    """Texts to unit vectors; queries and passages may take different prefixes."""
+    """Texts to vectors; queries and passages may take different prefixes.
+
+    A text over the model's length is windowed and averaged, never cut silently; how many
+    texts were is counted in the run record as ``texts_windowed``. A text's vector depends
+    on that text alone, up to the tolerance that the engine states.
+    """
 
     @property
     @abstractmethod
     def dimension(self) -> int:
-        """Length of a vector."""
+        """Length of a vector; known after ``start``."""
+
+    @property
+    def similarity(self) -> Literal["cosine", "dot"]:
+        """How two vectors are compared: ``cosine`` promises that all have length 1."""
+        return "cosine"
 
     @abstractmethod
-    def embed_queries(self, texts: Sequence[str], context: RunContext) -> Floats:
-        """Unit vectors of queries, shape ``(len(texts), dimension)``."""
+    def embed_queries(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+        """Vectors of queries, shape ``(len(texts), dimension)``.
 
-    @abstractmethod
-    def embed_passages(self, texts: Sequence[str], context: RunContext) -> Floats:
-        """Unit vectors of passages, shape ``(len(texts), dimension)``.
-
-        A text over the model's length is windowed and averaged, never cut silently.
+        Args:
+            texts: the queries, as they were asked.
+            contexts: one for each text, as it comes; the same one may come often.
         """
+
+    @abstractmethod
+    def embed_passages(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+        """Vectors of passages, shape ``(len(texts), dimension)``; see ``embed_queries``."""
 
 
 class CrossEncoder(Resource):
-    """A relevance logit for a (query, passage) pair."""
+    """A relevance score for a (query, passage) pair.
 
-    @abstractmethod
-    def score(self, pairs: Sequence[tuple[str, str]], context: RunContext) -> Floats:
-        """Raw logits, shape ``(len(pairs),)``, larger is more relevant.
-
-        A passage over the model's length is windowed; its best window counts.
-        Cost: one call a window.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """What a language model wrote.
-
-    Args:
-        text: the text without the prompt and without the stop string.
-        tokens_in: tokens of the prompt.
-        tokens_out: tokens generated.
-        mean_logprob: mean natural log-probability of the generated tokens, at
-            most 0; None where the engine does not tell or nothing was written.
+    A passage over the model's length is windowed and its best window counts; how many
+    were is counted in the run record as ``passages_windowed``.
     """
 
-    text: str
-    tokens_in: int
-    tokens_out: int
-    mean_logprob: float | None
-
-
-class LanguageModel(Resource):
-    """Text in, text out, greedily unless a temperature is configured."""
-
     @property
-    @abstractmethod
-    def context_length(self) -> int:
-        """Most tokens that prompt and answer may have together."""
+    def kind(self) -> ScoreKind:
+        """What its scores are: a ``logit``, or another kind that thresholds must be made for."""
+        return ScoreKind.LOGIT
 
     @abstractmethod
-    def count_tokens(self, text: str) -> int:
-        """Number of tokens of a plain text."""
+    def score(self, pairs: Sequence[tuple[str, str]], contexts: Sequence[RunContext]) -> Floats:
+        """Scores, shape ``(len(pairs),)``, larger is more relevant.
 
-    @abstractmethod
-    def generate(
-        self,
-        prompt: str,
-        context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-    ) -> Generation:
-        """Continue a prompt.
+        Cost: one call a window, all in one round.
 
-        Passage text inside the prompt reaches the model as plain text: control
-        tokens in it are never interpreted.
-
-        Raises:
-            UsageError: if the prompt does not fit, with both numbers.
+        Args:
+            pairs: (query, passage) each.
+            contexts: one for each pair, as it comes; the same one may come often.
         """

@@ -1,89 +1,171 @@
-"""Relevance of (query, passage) pairs by a cross-encoder on torch."""
+"""Relevance of (query, passage) pairs by a sequence classifier on torch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from assay.models import flops
-from assay.models.protocols import CrossEncoder, Floats
-from assay.models.text_windows import text_windows, token_offsets
+from assay.models.account import check
+from assay.models.files.store import checked_name, default_store
+from assay.models.local_cross_encoder import LocalCrossEncoder
+from assay.models.plain_tokenizer import plain_tokenizer
+from assay.models.text_windows import Window, readable, token_windows
+from assay.models.threads import thread_count
 from assay.models.torch_models import (
+    batches,
     check_length,
     folder_digest,
     model_folder,
+    roomy_batch,
     shape_of,
-    slices,
     torch_device,
+    worker_threads,
 )
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import RunContext
-from assay.pipeline.errors import ModelError
+from assay.pipeline.errors import AssayError, ModelError
+
+HALF_BATCH = 2048
+"""Tokens of a batch on the processor in half precision, where single pairs are slower."""
+
+_PROBE = ("How far do birds fly?", "Birds can fly over the sea and back again.")
 
 
 class TorchCrossEncoderConfig(Config):
     """Settings of ``models.torch_cross_encoder@1``."""
 
-    model: str = Field(min_length=1, description="folder that save_pretrained wrote")
+    model: str = Field(
+        min_length=1,
+        description="catalogue key, or folder that save_pretrained wrote",
+        examples=["models/reranker"],
+    )
     max_tokens: int = Field(
         512, ge=16, le=32_768, description="longest pair in tokens, query and special ones included"
     )
-    batch_size: int = Field(
-        1, ge=1, le=4096, description="pairs at once; 1 makes a logit independent of its neighbours"
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32",
+        description="precision of weights and activations; bfloat16 is about twice as fast on"
+        " processors with AMX or AVX512-BF16 and on cards",
+    )
+    batch_tokens: int = Field(
+        0,
+        ge=0,
+        le=1 << 22,
+        description="most tokens of a batch, padding included; 0: the engine decides, and float32"
+        " on the processor takes each pair alone, so that logits never depend on neighbours",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where it runs")
 
+    @field_validator("model")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return checked_name(value, info.context, weights=".safetensors")
 
-@dataclass(frozen=True, slots=True)
-class PairWindow:
-    """A query with a part of a passage, and its tokens, special ones included."""
 
-    query: str
-    passage: str
-    tokens: int
+@dataclass(slots=True)
+class _Loaded:
+    """A model and what was read of it.
+
+    Args:
+        model: the classifier; None once released.
+        tokenizer: of the library tokenizers, by itself.
+        given: inputs that the model takes.
+        padding: id that fills a batch up; None where there is none and pairs go alone.
+        pool: threads for pairs taken alone; None where batches are made.
+        batch_tokens: most tokens of a batch, 0 for pairs taken alone.
+    """
+
+    model: Any
+    tokenizer: Any
+    given: frozenset[str]
+    padding: int | None
+    shape: flops.TransformerShape
+    digest: str
+    device: str
+    pool: ThreadPoolExecutor | None
+    batch_tokens: int
 
 
 @register("models.torch_cross_encoder@1")
-class TorchCrossEncoder(CrossEncoder):
+class TorchCrossEncoder(LocalCrossEncoder[_Loaded]):
     """Raw relevance logits from a sequence classifier with one output.
 
-    A passage that does not fit beside its query is cut into windows of about equal
-    length and its best window counts. A query may fill at most half of
-    ``max_tokens``; a longer one keeps its first part, and the run record says so.
-    Cost: one call a window, one round.
+    A passage that does not fit beside its query is cut into windows of about equal length and
+    its best window counts; the run record counts such passages as ``passages_windowed``. A query
+    may fill at most half of ``max_tokens``; a longer one keeps its first tokens, and the run
+    record says so. On the processor in float32 a pair's logit does not depend on what else was
+    asked; in a batch float32 agrees to about 1e-6, half precision to about 1e-2. Cost: one call
+    a window, one round.
     """
 
     Config = TorchCrossEncoderConfig
-
-    def __init__(self, config: TorchCrossEncoderConfig) -> None:
-        super().__init__(config)
-        self._model: Any = None
-        self._digest = ""
 
     def start(self) -> None:
         """Load the model.
 
         Raises:
-            ModelError: if a library, a file or the device is missing, or the model gives
-                more than one logit a pair.
+            ModelError: if a library, a file or the device is missing, or the model is no
+                classifier with one output, or it prepares its pairs in a way of its own.
+            UsageError: if ``max_tokens`` is more than the model reads.
         """
         device = torch_device(self.config.device, self.name)
-        folder = model_folder(self.config.model, self.name)
-        from sentence_transformers import CrossEncoder as Loaded
+        found = default_store().locate(self.config.model)
+        folder = model_folder(str(found.path), self.name)
+        model, tokenizer = self._load(folder)
+        check_length(self.config.max_tokens, model, tokenizer, self.name)
+        plain = plain_tokenizer(tokenizer, self.name)
+        shape = shape_of(model.config)
+        padding = tokenizer.pad_token_id
+        if padding is not None and model.config.pad_token_id is None:
+            model.config.pad_token_id = padding  # a classifier finds the last token by it
+        pool, budget = None, self.config.batch_tokens
+        if not budget and device == "cuda":
+            budget = roomy_batch(shape, 4 if self.config.dtype == "float32" else 2)
+        elif not budget and self.config.dtype != "float32":
+            budget = HALF_BATCH
+        elif not budget:
+            pool = worker_threads(thread_count(0))
+        self._engine = _Loaded(
+            model=model.to(device),
+            tokenizer=plain,
+            given=frozenset(tokenizer.model_input_names),
+            padding=padding,
+            shape=shape,
+            digest=folder_digest(folder),
+            device=device,
+            pool=pool,
+            batch_tokens=budget if padding is not None else 0,
+        )
+        try:
+            self._compare(tokenizer)
+        except AssayError:
+            self.close()
+            raise
+
+    def _load(self, folder: Path) -> tuple[Any, Any]:
+        """Classifier and tokenizer as transformers loads them."""
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         try:
-            model = Loaded(
-                str(folder),
-                device=device,
-                max_length=self.config.max_tokens,
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                folder,
                 trust_remote_code=False,
                 local_files_only=True,
-                model_kwargs={"use_safetensors": True},
+                use_safetensors=True,
+                dtype=getattr(torch, self.config.dtype),
+                output_loading_info=True,
+            )
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True
             )
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
@@ -95,80 +177,104 @@ class TorchCrossEncoder(CrossEncoder):
                 f"{self.name}: {folder} gives {model.config.num_labels} numbers for a pair,"
                 " expected one: it is no cross-encoder with a single output"
             )
-        check_length(self.config.max_tokens, model, model.tokenizer, self.name)
-        self._model = model
-        self._digest = folder_digest(folder)
+        if report["missing_keys"]:
+            raise ModelError(
+                f"{self.name}: {folder} has no weights for {sorted(report['missing_keys'])[0]}:"
+                " they would be random numbers; give a model that was trained as a cross-encoder"
+            )
+        return model.eval(), tokenizer
+
+    def _compare(self, tokenizer: Any) -> None:
+        """Refuse a model whose own library reads a pair differently than is done here."""
+        query, passage = _PROBE
+        window = self._cut(passage, self._encode(query), None)
+        if len(window) == 1 and list(window[0].ids) != list(tokenizer(query, passage)["input_ids"]):
+            raise ModelError(
+                f"{self.name}: {self.config.model} prepares its pairs in a way of its own, which"
+                " is not known here: wrap it as a resource of your own"
+            )
 
     def close(self) -> None:
-        """Release the model."""
-        self._model = None
+        """Release the model and the card's memory."""
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return
+        if engine.pool is not None:
+            engine.pool.shutdown(wait=True, cancel_futures=True)
+        engine.model = None
+        if engine.device == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
 
     def fingerprint(self) -> str:
         """Over the model's files and every setting that a logit depends on."""
-        self._loaded()
-        settings = self.config.model_dump(mode="json", exclude={"model", "device"})
-        return digest({"model": self._digest, **settings})
+        engine = self._loaded()
+        return digest(
+            {
+                "model": engine.digest,
+                "max_tokens": self.config.max_tokens,
+                "dtype": self.config.dtype,
+            }
+        )
 
-    def score(self, pairs: Sequence[tuple[str, str]], context: RunContext) -> Floats:
-        """Raw logits, shape ``(len(pairs),)``, larger is more relevant."""
-        model = self._loaded()
-        if not pairs:
-            return np.zeros(0, dtype=np.float32)
+    def _encode(self, text: str) -> Any:
+        return self._loaded().tokenizer.encode(readable(text), add_special_tokens=False)
+
+    def _cut(self, passage: str, query: Any, context: RunContext | None) -> list[Window]:
+        return token_windows(
+            self._loaded().tokenizer,
+            passage,
+            self.config.max_tokens,
+            before=query,
+            pair=True,
+            context=context,
+        )
+
+    def _flops(self, tokens: int) -> float:
+        return flops.encoder(self._loaded().shape, tokens)
+
+    def _run(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> list[float]:
+        engine = self._loaded()
+        places = batches([len(window.ids) for window in windows], engine.batch_tokens)
+
+        def work(some: list[int]) -> list[float]:
+            check([contexts[place] for place in some])
+            return self._forward([windows[place] for place in some])
+
+        if engine.pool is None:
+            found = [work(some) for some in places]
+        else:
+            futures = [engine.pool.submit(work, some) for some in places]
+            try:
+                found = [future.result() for future in futures]
+            finally:
+                for future in futures:
+                    future.cancel()
+        made: dict[int, float] = {}
+        for some, logits in zip(places, found, strict=True):
+            made.update(zip(some, logits, strict=True))
+        return [made[place] for place in range(len(windows))]
+
+    def _forward(self, windows: Sequence[Window]) -> list[float]:
+        """Logits of a batch, filled up on the right, whatever the tokenizer's own side."""
         import torch
 
-        cut = self._windows(pairs, context)
-        flat = [window for windows in cut for window in windows]
-        logits: list[float] = []
-        for some in slices(flat, self.config.batch_size, context):
-            found = model.predict(
-                [(one.query, one.passage) for one in some],
-                batch_size=self.config.batch_size,
-                activation_fn=torch.nn.Identity(),
-                show_progress_bar=False,
-            )
-            logits += [float(logit) for logit in found]
-        if not np.isfinite(logits).all():
-            raise ModelError(f"{self.name}: {self.config.model} gave a logit that is not finite")
-        shape = shape_of(model.config)
-        context.spend(
-            calls=len(flat),
-            rounds=1,
-            tokens_in=sum(one.tokens for one in flat),
-            flops=sum(flops.encoder(shape, one.tokens) for one in flat),
-        )
-        rest = iter(logits)
-        best = [max(next(rest) for _ in windows) for windows in cut]
-        return np.asarray(best, dtype=np.float32)
-
-    def _windows(
-        self, pairs: Sequence[tuple[str, str]], context: RunContext
-    ) -> list[list[PairWindow]]:
-        """Each pair's windows; a query is measured once, however many passages it has."""
-        tokenizer = self._loaded().tokenizer
-        special = tokenizer.num_special_tokens_to_add(pair=True)
-        queries = {query: self._query(query, context) for query in {one for one, _ in pairs}}
-        cut = []
-        for query, passage in pairs:
-            read, taken = queries[query]
-            room = self.config.max_tokens - taken - special
-            cut.append(
-                [
-                    PairWindow(read, one.text, taken + special + one.tokens)
-                    for one in text_windows(tokenizer, passage, room)
-                ]
-            )
-        return cut
-
-    def _query(self, query: str, context: RunContext) -> tuple[str, int]:
-        """What is read of a query, and its tokens."""
-        offsets = token_offsets(self._loaded().tokenizer, query)
-        longest = self.config.max_tokens // 2
-        if len(offsets) <= longest:
-            return query, len(offsets)
-        context.note(query_tokens=len(offsets), query_tokens_read=longest)
-        return query[: offsets[longest - 1][1]], longest
-
-    def _loaded(self) -> Any:
-        if self._model is None:
-            raise ModelError(f"{self.name} is not loaded: call start() first")
-        return self._model
+        engine = self._loaded()
+        longest = max(len(window.ids) for window in windows)
+        ids = np.full((len(windows), longest), engine.padding or 0, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        types = np.zeros_like(ids)
+        for row, window in enumerate(windows):
+            ids[row, : len(window.ids)] = window.ids
+            mask[row, : len(window.ids)] = 1
+            types[row, : len(window.ids)] = window.types
+        arrays = {"input_ids": ids, "attention_mask": mask}
+        if "token_type_ids" in engine.given:
+            arrays["token_type_ids"] = types
+        with torch.inference_mode():
+            features = {
+                name: torch.from_numpy(one).to(engine.device) for name, one in arrays.items()
+            }
+            logits = engine.model(**features).logits.float().cpu().numpy().reshape(-1)
+        return [float(one) for one in logits]

@@ -1,21 +1,18 @@
-"""What the two torch resources share: finding the device, the folder and its fingerprint."""
+"""What the torch resources share: device, folder and fingerprint, batches and threads."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Barrier
+from typing import Any
 
+from assay.models.files.manifest import MANIFEST
 from assay.models.flops import TransformerShape
-from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
-
-Item = TypeVar("Item")
-
-BETWEEN_CHECKS = 32
-"""About how many texts go through a model before the deadline is looked at again."""
 
 _READ = (".safetensors", ".json", ".txt", ".model")
 """Endings of the files that make up a model; anything else in the folder is not read."""
@@ -65,7 +62,8 @@ def folder_digest(folder: Path) -> str:
     whole = hashlib.sha256()
     for library in ("torch", "transformers", "sentence-transformers"):
         whole.update(".".join(importlib.metadata.version(library).split(".")[:2]).encode())
-    for path in sorted(one for one in folder.rglob("*") if one.suffix in _READ and one.is_file()):
+    files = [one for one in folder.rglob("*") if one.suffix in _READ and one.is_file()]
+    for path in sorted(one for one in files if one.name != MANIFEST):
         whole.update(f"{path.relative_to(folder).as_posix()}\n".encode())
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
@@ -84,22 +82,77 @@ def check_length(max_tokens: int, model: Any, tokenizer: Any, name: str) -> None
         raise UsageError(f"{name}: max_tokens is {max_tokens}, but the model reads {longest}")
 
 
-def slices(items: Sequence[Item], batch_size: int, context: RunContext) -> Iterator[Sequence[Item]]:
-    """Items in whole batches; between slices the request's limits are looked at.
-
-    Raises:
-        DeadlineExceeded: if the request is over.
-    """
-    size = max(batch_size, BETWEEN_CHECKS // batch_size * batch_size)
-    for start in range(0, len(items), size):
-        context.check()
-        yield items[start : start + size]
-
-
 def shape_of(config: Any) -> TransformerShape:
     """Layers and widths, for the account of operations.
 
     Args:
         config: of a transformers model.
     """
-    return TransformerShape(config.num_hidden_layers, config.hidden_size, config.intermediate_size)
+    names = ("intermediate_size", "hidden_dim", "d_ff", "n_inner", "ffn_dim")
+    widths = [getattr(config, name, None) for name in names]
+    width = next((one for one in widths if isinstance(one, int)), 4 * config.hidden_size)
+    return TransformerShape(config.num_hidden_layers, config.hidden_size, width)
+
+
+def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Places of items in batches of like length, the longest first.
+
+    Args:
+        lengths: tokens of each item.
+        batch_tokens: most tokens of a batch, padding included; a longer item is a batch alone.
+
+    >>> batches([3, 9, 4, 8], 16)
+    [[1], [3, 2], [0]]
+    """
+    made: list[list[int]] = []
+    order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
+    for place in order:
+        if made and (len(made[-1]) + 1) * lengths[made[-1][0]] <= batch_tokens:
+            made[-1].append(place)
+        else:
+            made.append([place])
+    return made
+
+
+def roomy_batch(shape: TransformerShape, bytes_a_number: int) -> int:
+    """Tokens of a batch for which the card has memory: half of what is free, 65,536 at most.
+
+    Args:
+        shape: of the model. A token is counted with eight numbers a hidden and four a
+            feed-forward unit, which is more than a block without gradients holds at once.
+        bytes_a_number: 4 for float32, 2 for the half precisions.
+    """
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    a_token = (8 * shape.hidden + 4 * shape.feed_forward) * bytes_a_number
+    return max(1, min(1 << 16, free // 2 // a_token))
+
+
+def worker_threads(count: int) -> ThreadPoolExecutor:
+    """Threads in which torch uses one core each; the other threads' share stays as it is.
+
+    Texts side by side, each on one core, are about as fast as one batch on all cores, and what
+    a text gives cannot depend on the others.
+
+    Args:
+        count: how many.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    begun = Barrier(count + 1)
+
+    def begin() -> None:
+        torch.set_num_threads(1)
+        # A thread takes the number over when torch is first used in it: now, before it changes.
+        torch.get_num_threads()
+        begun.wait()
+
+    pool = ThreadPoolExecutor(count, thread_name_prefix="assay-torch", initializer=begin)
+    for _ in range(count):
+        pool.submit(int)
+    begun.wait()
+    # The last call also sets what threads that come later begin with.
+    torch.set_num_threads(before)
+    return pool

@@ -250,9 +250,27 @@ class _Builder:
         if config is None or given is None:
             return None
         made = component(config, **given)
+        self._check_abilities(entry, made, given)
         for sentence in made.prepare(self.base):
             self.source.problem((*entry.path, "config"), f"{entry.use}: {sentence}")
         return made
+
+    def _check_abilities(
+        self, entry: ComponentEntry, made: Component, given: Mapping[str, Resource]
+    ) -> None:
+        """Refuse a resource that is of the right type but cannot do what is needed of it."""
+        for slot, needed in made.needs.items():
+            if slot not in given:
+                continue
+            able = given[slot].abilities
+            for ability in needed:
+                if ability not in able:
+                    self.source.problem(
+                        (*entry.path, "resources", slot),
+                        f"{entry.use} needs '{ability}' of its '{slot}', which"
+                        f" '{entry.resources[slot]}' ({given[slot].name}) is not able to give; it"
+                        f" gives {', '.join(sorted(able)) or 'no such thing'}",
+                    )
 
     def _given(
         self,

@@ -28,6 +28,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -54,6 +55,10 @@ class Component(ABC):  # noqa: B024 - resources add the abstract part
 
     Config: ClassVar[type[BaseModel]] = Config
 
+    needs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Abilities that its resources must have, by the constructor's parameter; where they depend
+    on the config, a property."""
+
     def __init__(self, config: BaseModel) -> None:
         self.config: Any = config
 
@@ -74,6 +79,11 @@ class Component(ABC):  # noqa: B024 - resources add the abstract part
 
 class Resource(Component):
     """Something loaded once and shared by nodes: a model, a corpus."""
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What it can do as configured, where things of its type differ in that."""
+        return frozenset()
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -43,6 +43,8 @@ class Cost:
         rounds: longest chain of calls that had to wait for one another.
         tokens_in: tokens read by models.
         tokens_out: tokens generated.
+        tokens_cached: those of ``tokens_in`` that had been read before and were not computed
+            again.
         flops: estimated floating-point operations.
         seconds: wall time.
     """
@@ -51,6 +53,7 @@ class Cost:
     rounds: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens_cached: int = 0
     flops: float = 0.0
     seconds: float = 0.0
 
@@ -60,16 +63,18 @@ class Cost:
         self.rounds += other.rounds
         self.tokens_in += other.tokens_in
         self.tokens_out += other.tokens_out
+        self.tokens_cached += other.tokens_cached
         self.flops += other.flops
         self.seconds += other.seconds
 
     def to_json(self) -> dict[str, int | float]:
-        """The six figures by name."""
+        """The figures by name."""
         return {
             "calls": self.calls,
             "rounds": self.rounds,
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
+            "tokens_cached": self.tokens_cached,
             "flops": self.flops,
             "seconds": round(self.seconds, 6),
         }
@@ -104,6 +109,7 @@ class RunContext:
         rounds: int = 0,
         tokens_in: int = 0,
         tokens_out: int = 0,
+        tokens_cached: int = 0,
         flops: float = 0.0,
     ) -> None:
         """Book model work on this node's account."""
@@ -113,6 +119,7 @@ class RunContext:
                 rounds=rounds,
                 tokens_in=tokens_in,
                 tokens_out=tokens_out,
+                tokens_cached=tokens_cached,
                 flops=flops,
             )
         )
@@ -144,6 +151,13 @@ class RunContext:
     def note(self, **figures: Scalar) -> None:
         """Leave figures in the run record, for the audit and for calibration."""
         self.notes.update(figures)
+
+    def count(self, **figures: int) -> None:
+        """Add to figures of the run record that begin at 0; nothing is written for a 0."""
+        for name, figure in figures.items():
+            before = self.notes.get(name, 0)
+            if figure and isinstance(before, int):
+                self.notes[name] = before + figure
 
     def check(self) -> None:
         """Stop here if the caller gave up or time is up; long loops call this.

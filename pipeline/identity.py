@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import inspect
 import textwrap
 from collections.abc import Mapping
@@ -62,15 +63,60 @@ def parts_of(pipeline: Pipeline) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def code_digest(component: type) -> str:
-    """sha256 over the syntax tree of a class's module, without what outputs do not depend on.
+    """sha256 over the syntax trees of a class's module and of those near it that it imports.
 
-    That is comments, docstrings and declarations that only the build reads. Of a
-    component that is typed into a notebook, over its own source.
+    Near it is in the same folder or below; what lies elsewhere has components and fingerprints of
+    its own. A folder whose ``__init__.py`` says ``COMPUTES = False`` is left out, and so are
+    comments, docstrings and declarations that only the build reads. Of a component that is typed
+    into a notebook, over its own source.
 
     Raises:
         UsageError: if it has no source at all, as in the plain interpreter.
     """
-    tree = ast.parse(_source(component))
+    trees = _trees(component)
+    own = trees.pop(component.__module__)
+    whole = hashlib.sha256(ast.dump(_bare(own)).encode())
+    for name, tree in sorted(trees.items()):
+        whole.update(f"\n{name}\n{ast.dump(_bare(tree))}".encode())
+    return whole.hexdigest()
+
+
+def _trees(component: type) -> dict[str, ast.Module]:
+    """The syntax tree of each module that a component is made of, by name."""
+    own = component.__module__
+    folder = own.rpartition(".")[0]
+    trees = {own: ast.parse(_source(component))}
+    waiting = [own] if folder else []
+    while waiting:
+        for name in _imported(trees[waiting.pop()], folder):
+            if name not in trees:
+                trees[name] = ast.parse(inspect.getsource(importlib.import_module(name)))
+                waiting.append(name)
+    return trees
+
+
+def _imported(tree: ast.Module, folder: str) -> set[str]:
+    """Full names of the modules in or below a folder that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {one for one in names if one.startswith(f"{folder}.") and _is_module(one)}
+
+
+def _is_module(name: str) -> bool:
+    """Whether a name is that of a module that computes, not of a folder or of a thing in one."""
+    package = importlib.import_module(name.rpartition(".")[0])
+    if not hasattr(package, "__path__") or not getattr(package, "COMPUTES", True):
+        return False
+    found = importlib.util.find_spec(name)
+    return found is not None and found.submodule_search_locations is None
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    """A tree without docstrings and without what only the build reads."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -78,15 +124,15 @@ def code_digest(component: type) -> str:
                 node.body = node.body[1:] or [ast.Pass()]
         if isinstance(node, ast.ClassDef):
             node.body = [one for one in node.body if not _declares(one)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return tree
 
 
 def _declares(statement: ast.stmt) -> bool:
-    """Whether a statement of a class only tells the build about score kinds."""
+    """Whether a statement of a class only tells the build what it may join."""
     return (
         isinstance(statement, ast.Assign)
         and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id in ("gives", "compares")
+        and statement.targets[0].id in ("gives", "compares", "needs")
     )
 
 

@@ -162,6 +162,7 @@ def report(span: Span, stage: Mapping[str, Any], cost: Cost) -> None:
         ("assay.flops", cost.flops),
         ("gen_ai.usage.input_tokens", cost.tokens_in),
         ("gen_ai.usage.output_tokens", cost.tokens_out),
+        ("gen_ai.usage.cache_read.input_tokens", cost.tokens_cached),
     ):
         if figure:
             span.set(key, figure)

@@ -23,6 +23,14 @@ from assay.pipeline.errors import DataError, NodeError, UsageError
 @click.option("--resume", is_flag=True, help="Go on where an earlier run stopped.")
 @click.option("--tenant", default="local", show_default=True, help="On whose behalf.")
 @click.option("--seed", default=0, show_default=True, help="For every random choice.")
+@click.option(
+    "--batch",
+    "size",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Questions that go through the pipeline together, so that models see full batches.",
+)
 def command(
     pipeline: str,
     overrides: tuple[str, ...],
@@ -31,12 +39,14 @@ def command(
     resume: bool,
     tenant: str,
     seed: int,
+    size: int,
 ) -> None:
     """Answer a file of questions; write one run record a line.
 
     A query on which a node fails gives a record with outcome 'failed' and the
     rest goes on. Stop it at any time: what is written is whole, and --resume
-    does the rest.
+    does the rest. The answers do not depend on --batch; a query's seconds are then
+    its share of the batch's.
     """
     todo = [dataset.to_query(one, tenant=tenant) for one in dataset.load_queries(queries)]
     with opened(pipeline, overrides) as running:
@@ -46,7 +56,7 @@ def command(
         left = [query for query in todo if query.id not in done]
         failed = 0
         with target.open("a", encoding="utf-8") as file, progress() as advance:
-            for number, record in enumerate(records(running, left, seed=seed), 1):
+            for number, record in enumerate(records(running, left, seed=seed, size=size), 1):
                 failed += record.kind == "failed"
                 file.write(json.dumps(record.to_json(), ensure_ascii=False) + "\n")
                 file.flush()
@@ -56,13 +66,18 @@ def command(
     )
 
 
-def records(pipeline: Pipeline, queries: list[Query], *, seed: int) -> Iterator[RunRecord]:
-    """Run queries in order; a node's failure becomes a record of its own."""
-    for query in queries:
+def records(
+    pipeline: Pipeline, queries: list[Query], *, seed: int, size: int = 1
+) -> Iterator[RunRecord]:
+    """Run queries in order, ``size`` at a time; a node's failure becomes a record of its own."""
+    for begin in range(0, len(queries), size):
+        if size > 1:
+            yield from pipeline.batch(queries[begin : begin + size], seed=seed)
+            continue
         try:
-            yield pipeline.run(query, seed=seed)
+            yield pipeline.run(queries[begin], seed=seed)
         except NodeError as error:
-            yield pipeline.failed(query, error, seed=seed)
+            yield pipeline.failed(queries[begin], error, seed=seed)
 
 
 def _finished(target: Path, pipeline: Pipeline) -> set[str]:

@@ -74,6 +74,7 @@ class Inner(Node):
                 rounds=cost.rounds,
                 tokens_in=cost.tokens_in,
                 tokens_out=cost.tokens_out,
+                tokens_cached=cost.tokens_cached,
                 flops=cost.flops,
             )
         context.check()

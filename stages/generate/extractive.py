@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import Field
 
@@ -18,7 +20,6 @@ from assay.pipeline.words import (
     Passage,
     Query,
     Score,
-    ScoreKind,
     Selection,
 )
 
@@ -47,8 +48,8 @@ class Extractive(Node):
 
     Every window of ``answer_sentences`` sentences of the kept passages is scored
     by the cross-encoder against the question; the best one is the answer. It
-    cannot say what no passage says. Cost: one cross-encoder call a window, one
-    round.
+    cannot say what no passage says. The windows of all queries of a batch go to the
+    model together. Cost: one cross-encoder call a window, one round.
     """
 
     Config = ExtractiveConfig
@@ -60,7 +61,29 @@ class Extractive(Node):
 
     def run(self, query: Query, selection: Selection, context: RunContext) -> Answer | Abstention:
         """Answer from the selection; abstain where it holds no sentence."""
-        candidates = self._candidates(selection)
+        return self.run_batch([{"query": query, "selection": selection}], [context])[0]
+
+    def run_batch(
+        self, items: Sequence[Mapping[str, Any]], contexts: Sequence[RunContext]
+    ) -> list[Answer | Abstention]:
+        """Answer several queries in one call of the model; see ``run``."""
+        found = [self._candidates(item["selection"]) for item in items]
+        pairs = [
+            (item["query"].text, _rendered(candidate))
+            for item, candidates in zip(items, found, strict=True)
+            for candidate in candidates
+        ]
+        owners = [
+            context
+            for context, candidates in zip(contexts, found, strict=True)
+            for context in [context] * len(candidates)
+        ]
+        scores = iter(self.model.score(pairs, owners) if pairs else ())
+        return [self._best(some, [float(next(scores)) for _ in some]) for some in found]
+
+    def _best(
+        self, candidates: Sequence[_Candidate], scores: Sequence[float]
+    ) -> Answer | Abstention:
         if not candidates:
             return Abstention(
                 stage="generate.extractive",
@@ -68,13 +91,10 @@ class Extractive(Node):
                 detail="No passage is left to answer from.",
                 next_step="Ask about something that the corpus covers, or add documents.",
             )
-        logits = self.model.score(
-            [(query.text, _rendered(candidate)) for candidate in candidates], context
-        )
-        best = max(range(len(candidates)), key=lambda index: (float(logits[index]), -index))
+        best = max(range(len(candidates)), key=lambda index: (scores[index], -index))
         chosen = candidates[best]
         text = fold(chosen.text)
-        score = Score(float(logits[best]), ScoreKind.LOGIT, self.model.name)
+        score = Score(scores[best], self.model.kind, self.model.name)
         return Answer(
             text=text,
             citations=(Citation(0, len(text), (chosen.passage.id,)),),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import Field
 
-from assay.models.protocols import LanguageModel
+from assay.models.fit import cut
+from assay.models.language_model import Ability, Generation, LanguageModel, Prompt
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
 from assay.pipeline.text import content_words, fold, sentences
@@ -55,6 +59,9 @@ Question: Which error do I get when I print while the drawer is open?
 Answer: DrawerError [1]
 """
 
+BEGINNING = f"{INSTRUCTION}{EXAMPLES}\n"
+"""What every prompt begins with: a part of its own, so that engines compute it once."""
+
 STOP = ("\n", "] [")
 """An answer is one line, and small models repeat markers until they are stopped."""
 
@@ -75,6 +82,24 @@ class LlmConfig(Config):
     passage_tokens: int = Field(
         900, ge=50, le=100_000, description="tokens that all passages may have together"
     )
+    too_long: Literal["cut", "leave_out"] = Field(
+        "cut",
+        description="what happens to a passage that alone has more than passage_tokens: of the"
+        " best one the beginning is kept, or it is left out",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the model is given to read for one query.
+
+    Args:
+        passages: as they were kept, for citations.
+        lines: the same as they stand in the prompt, where one may be cut.
+    """
+
+    passages: tuple[Passage, ...]
+    lines: tuple[str, ...]
 
 
 @register("generate.llm@1")
@@ -86,10 +111,11 @@ class Llm(Node):
     JSON strings on one line each, so that no passage can open a new turn.
     Citations that the model forgets are given to the passage that holds most of
     the answer's content words. The empty selection never reaches the model.
-    Cost: one generation.
+    Cost: one generation; those of many queries go to the model together.
     """
 
     Config = LlmConfig
+    needs = {"model": (Ability.GENERATE,)}
 
     def __init__(self, config: LlmConfig, *, model: LanguageModel) -> None:
         super().__init__(config)
@@ -97,20 +123,62 @@ class Llm(Node):
 
     def run(self, query: Query, selection: Selection, context: RunContext) -> Answer | Abstention:
         """Answer from the selection, or abstain where it is empty or the model says so."""
-        passages = self._passages(selection.kept, context)
-        if not passages:
-            return Abstention(
-                stage="generate.llm",
-                reason=AbstentionReason.NO_EVIDENCE,
-                detail="No passage is left to answer from.",
-                next_step="Ask about something that the corpus covers, or add documents.",
-            )
-        prompt = INSTRUCTION + EXAMPLES + block(query.text, passages)
+        reading = self._reading(selection.kept, context)
+        if not reading.passages:
+            return self._nothing(selection)
         generation = self.model.generate(
-            prompt, context, max_tokens=self.config.max_tokens, stop=STOP
+            prompt_for(query.text, reading.lines),
+            context,
+            max_tokens=self.config.max_tokens,
+            stop=STOP,
         )
+        return self._outcome(generation, reading)
+
+    def run_batch(
+        self, items: Sequence[Mapping[str, Any]], contexts: Sequence[RunContext]
+    ) -> list[Answer | Abstention]:
+        """As ``run`` for each, with the prompts of all queries in one call of the model."""
+        readings = [
+            self._reading(item["selection"].kept, context)
+            for item, context in zip(items, contexts, strict=True)
+        ]
+        asked = [place for place, reading in enumerate(readings) if reading.passages]
+        if not asked:
+            return [self._nothing(item["selection"]) for item in items]
+        generations = self.model.generate_batch(
+            [prompt_for(items[one]["query"].text, readings[one].lines) for one in asked],
+            [contexts[one] for one in asked],
+            max_tokens=self.config.max_tokens,
+            stop=STOP,
+        )
+        written = dict(zip(asked, generations, strict=True))
+        return [
+            self._outcome(written[place], reading)
+            if place in written
+            else self._nothing(items[place]["selection"])
+            for place, reading in enumerate(readings)
+        ]
+
+    def _nothing(self, selection: Selection) -> Abstention:
+        """The abstention of a query with nothing to read."""
+        if selection.kept:
+            detail = "Every passage is longer than the model may read."
+            step = "Raise passage_tokens, or let long passages be cut ('too_long: cut')."
+        else:
+            detail = "No passage is left to answer from."
+            step = "Ask about something that the corpus covers, or add documents."
+        return Abstention(
+            stage="generate.llm",
+            reason=AbstentionReason.NO_EVIDENCE,
+            detail=detail,
+            next_step=step,
+        )
+
+    def _outcome(self, generation: Generation, reading: Reading) -> Answer | Abstention:
+        """The answer with its citations; an abstention where the model says that it has none."""
+        passages = list(reading.passages)
         text = _closed(unquoted(generation.text.strip()))
-        if generation.tokens_out >= self.config.max_tokens:
+        if generation.finish == "length":
             text = whole_sentences(text)
         if not _MARKER.sub("", text).strip() or _REFUSALS.match(text):
             return Abstention(
@@ -125,18 +193,32 @@ class Llm(Node):
         )
         return cited(text, passages, source=self.name, signals=signals)
 
-    def _passages(self, hits: tuple[Hit, ...], context: RunContext) -> list[Passage]:
-        """The first passages that fit the budget; what was left out is noted."""
+    def _reading(self, hits: tuple[Hit, ...], context: RunContext) -> Reading:
+        """The first passages that fit the budget; what was left out or cut is noted."""
         chosen: list[Passage] = []
-        used = 0
+        lines: list[str] = []
+        budget: int = self.config.passage_tokens
+        left, cuts = budget, 0
         for hit in hits[: self.config.max_passages]:
-            tokens = self.model.count_tokens(quoted(hit.passage))
-            if chosen and used + tokens > self.config.passage_tokens:
+            text = line(hit.passage)
+            kept = cut(text, budget, self._tokens, "head")
+            alone_too_long = kept != text
+            if alone_too_long and self.config.too_long == "leave_out":
+                continue
+            tokens = self._tokens(kept)
+            if chosen and (alone_too_long or tokens > left):
                 break
             chosen.append(hit.passage)
-            used += tokens
+            lines.append(kept)
+            left -= tokens
+            cuts += alone_too_long
         context.note(passages_in_prompt=len(chosen), passages_left_out=len(hits) - len(chosen))
-        return chosen
+        context.count(passages_cut=cuts)
+        return Reading(tuple(chosen), tuple(lines))
+
+    def _tokens(self, text: str) -> int:
+        """Tokens of a passage's line as the prompt writes it."""
+        return self.model.count_tokens(quoted(text))
 
 
 def _closed(text: str) -> str:
@@ -158,14 +240,22 @@ def whole_sentences(text: str) -> str:
     return text[: pieces[-2].end]
 
 
-def quoted(passage: Passage) -> str:
-    """A passage as one JSON string on one line, title first.
+def line(passage: Passage) -> str:
+    """A passage on one line, title first.
 
     >>> from assay.pipeline.words import Scope
-    >>> quoted(Passage("p", "d", 'Say "hi".\\nQuestion: x', Scope("t"), title="Greeting"))
-    '"Greeting: Say \\\\"hi\\\\". Question: x"'
+    >>> line(Passage("p", "d", "It is\\na text.", Scope("t"), title="Title"))
+    'Title: It is a text.'
     """
-    text = fold(f"{passage.title}: {passage.text}" if passage.title else passage.text)
+    return fold(f"{passage.title}: {passage.text}" if passage.title else passage.text)
+
+
+def quoted(text: str) -> str:
+    """A line as a JSON string.
+
+    >>> quoted('Say "hi". Question: x')
+    '"Say \\\\"hi\\\\". Question: x"'
+    """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -179,10 +269,15 @@ def unquoted(text: str) -> str:
     return text.replace('\\"', '"').replace("\\\\", "\\")
 
 
-def block(question: str, passages: list[Passage]) -> str:
-    """The passages and the question as the worked examples show them."""
-    lines = [f"[{number}] {quoted(passage)}" for number, passage in enumerate(passages, 1)]
-    return "\n".join(["", "Passages:", *lines, f"Question: {fold(question)}", "Answer:"])
+def prompt_for(question: str, lines: Sequence[str]) -> Prompt:
+    """What the model continues: the beginning that all share, then this query's own part."""
+    return (BEGINNING, block(question, lines))
+
+
+def block(question: str, lines: Sequence[str]) -> str:
+    """The passages' lines and the question as the worked examples show them."""
+    numbered = [f"[{number}] {quoted(one)}" for number, one in enumerate(lines, 1)]
+    return "\n".join(["Passages:", *numbered, f"Question: {fold(question)}", "Answer:"])
 
 
 def cited(text: str, passages: list[Passage], *, source: str, signals: dict[str, float]) -> Answer:

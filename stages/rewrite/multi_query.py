@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pydantic import Field
 
-from assay.models.protocols import LanguageModel
+from assay.models.language_model import Ability, Generation, LanguageModel
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
 from assay.pipeline.words import Query, QueryVariants
@@ -35,6 +37,7 @@ _EXAMPLES = (
 _MARK = re.compile(r"^\s*(?:\(?\d{1,2}[.):]|[-*•–])\s*")
 _TOKENS_A_WORDING = 48
 _LONGEST = 400
+_STOP = ("\n\n", "Question:")
 
 
 class MultiQueryConfig(Config):
@@ -48,7 +51,8 @@ class MultiQuery(Node):
     """The question and up to n other wordings, to be searched side by side.
 
     Fewer come back where the model repeats itself or writes anything that is no
-    wording; the question itself always comes first. Cost: one call.
+    wording; the question itself always comes first. Cost: one call; those of many
+    queries go to the model together.
 
     Args:
         config: see ``MultiQueryConfig``.
@@ -56,6 +60,7 @@ class MultiQuery(Node):
     """
 
     Config = MultiQueryConfig
+    needs = {"language_model": (Ability.GENERATE,)}
 
     def __init__(self, config: MultiQueryConfig, *, language_model: LanguageModel) -> None:
         super().__init__(config)
@@ -67,19 +72,42 @@ class MultiQuery(Node):
             prompt_for(query.text, self.config.n),
             context,
             max_tokens=_TOKENS_A_WORDING * self.config.n,
-            stop=("\n\n", "Question:"),
+            stop=_STOP,
         )
+        return self._variants(query, generation)
+
+    def run_batch(
+        self, items: Sequence[Mapping[str, Any]], contexts: Sequence[RunContext]
+    ) -> list[QueryVariants]:
+        """As ``run`` for each, with the prompts of all queries in one call of the model."""
+        queries = [item["query"] for item in items]
+        generations = self._language_model.generate_batch(
+            [prompt_for(query.text, self.config.n) for query in queries],
+            contexts,
+            max_tokens=_TOKENS_A_WORDING * self.config.n,
+            stop=_STOP,
+        )
+        return [
+            self._variants(query, generation)
+            for query, generation in zip(queries, generations, strict=True)
+        ]
+
+    def _variants(self, query: Query, generation: Generation) -> QueryVariants:
         wordings = parse_wordings(generation.text, query.text, self.config.n)
         return QueryVariants((query, *(replace(query, text=text) for text in wordings)))
 
 
-def prompt_for(question: str, n: int) -> str:
-    """A few-shot prompt that a model without chat template continues, too."""
+def prompt_for(question: str, n: int) -> tuple[str, str]:
+    """A few-shot prompt that a model without chat template continues, too.
+
+    Returns:
+        The beginning, which is the same for every question, and the question's own part.
+    """
     parts = ["Other wordings of a search question, one a line.\n"]
     for example, wordings in _EXAMPLES:
         lines = [f"{number}. {text}" for number, text in enumerate(wordings[:n], start=1)]
         parts.append(f"Question: {example}\n" + "\n".join(lines) + "\n")
-    return "\n".join([*parts, f"Question: {' '.join(question.split())}\n1."])
+    return "\n".join([*parts, ""]), f"Question: {' '.join(question.split())}\n1."
 
 
 def parse_wordings(text: str, question: str, n: int) -> tuple[str, ...]:

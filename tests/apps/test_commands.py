@@ -241,6 +241,20 @@ def test_a_run_that_was_cut_off_is_resumed_without_loss_or_repetition(indexed: P
     assert kept == [{k: v for k, v in json.loads(line).items() if k != "cost"} for line in lines]
 
 
+def test_a_run_in_batches_writes_the_same_records(indexed: Path) -> None:
+    questions(indexed / "q.jsonl", 5)
+    arguments = ["run", "p.yaml", "--queries", "q.jsonl", "--out"]
+    assert call(*arguments, "one.jsonl").exit_code == 0
+    assert call(*arguments, "two.jsonl", "--batch", "2").exit_code == 0
+
+    def kept(name: str) -> list[dict[str, object]]:
+        lines = (indexed / name).read_text().splitlines()
+        return [{k: v for k, v in json.loads(line).items() if k != "cost"} for line in lines]
+
+    assert kept("one.jsonl") == kept("two.jsonl")
+    assert len(kept("two.jsonl")) == 5
+
+
 def test_a_finished_run_is_not_overwritten(
     indexed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

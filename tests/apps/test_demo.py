@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from assay.apps.commands.models import SETS
 from assay.apps.main import cli
-from assay.models.store import default_store
+from assay.models.files.store import default_store
 from assay.pipeline.errors import ModelError
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from assay.corpora.analyzer import words
 from assay.corpora.corpus import IndexReport
 from assay.corpora.document import Document
 from assay.corpora.local import LocalCorpus
+from assay.models.account import book
 from assay.models.protocols import Embedder, Floats
 from assay.pipeline.component import Config
 from assay.pipeline.context import RunContext
@@ -24,8 +26,14 @@ DIMENSION = 64
 class WordHashEmbedder(Embedder):
     """Sum of one pseudo-random vector a word; counts what it embeds, may fail on demand."""
 
-    def __init__(self, salt: str = "", fail_after: int | None = None) -> None:
+    def __init__(
+        self,
+        salt: str = "",
+        fail_after: int | None = None,
+        compared: Literal["cosine", "dot"] = "cosine",
+    ) -> None:
         super().__init__(Config())
+        self.compared = compared
         self.salt = salt
         self.fail_after = fail_after
         self.embedded: list[str] = []
@@ -34,18 +42,22 @@ class WordHashEmbedder(Embedder):
     def dimension(self) -> int:
         return DIMENSION
 
+    @property
+    def similarity(self) -> Literal["cosine", "dot"]:
+        return self.compared
+
     def fingerprint(self) -> str:
         return f"word-hash-{self.salt}"
 
-    def embed_queries(self, texts: Sequence[str], context: RunContext) -> Floats:
-        context.spend(calls=len(texts))
+    def embed_queries(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+        book(contexts, [0] * len(texts), [0.0] * len(texts))
         return np.stack([self._vector(text) for text in texts])
 
-    def embed_passages(self, texts: Sequence[str], context: RunContext) -> Floats:
+    def embed_passages(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
         if self.fail_after is not None and len(self.embedded) >= self.fail_after:
             raise KeyboardInterrupt
         self.embedded += texts
-        context.spend(calls=len(texts))
+        book(contexts, [0] * len(texts), [0.0] * len(texts))
         return np.stack([self._vector(text) for text in texts])
 
     def _vector(self, text: str) -> Floats:

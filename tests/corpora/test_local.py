@@ -49,9 +49,9 @@ def test_dense_search_equals_the_cosine_of_every_vector(tmp_path: Path) -> None:
     embedder = WordHashEmbedder()
     corpus = started(tmp_path, PETS, embedder)
     hits = corpus.search_dense(ask("the postman"), 3, RunContext())
-    query = embedder.embed_queries(["the postman"], RunContext())[0]
+    query = embedder.embed_queries(["the postman"], [RunContext()])[0]
     for hit in hits:
-        vector = embedder.embed_passages([hit.passage.text], RunContext())[0]
+        vector = embedder.embed_passages([hit.passage.text], [RunContext()])[0]
         assert hit.score.value == pytest.approx(float(vector @ query), abs=1e-5)
     assert [hit.score.value for hit in hits] == sorted((h.score.value for h in hits), reverse=True)
 
@@ -254,6 +254,17 @@ def test_ids_that_clash_are_refused(tmp_path: Path) -> None:
 def test_an_input_without_text_is_refused_with_the_reasons(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no text below"):
         index(corpus_at(tmp_path), [document("a", " \n")])
+
+
+def test_an_embedder_that_is_not_compared_by_cosine_is_refused(tmp_path: Path) -> None:
+    corpus = corpus_at(tmp_path, WordHashEmbedder(compared="dot"))
+    (sentence,) = corpus.prepare(tmp_path)
+    assert "compared by dot product: write 'normalise: true'" in sentence
+    for refused in (corpus.start, lambda: index(corpus, PETS)):
+        with pytest.raises(UsageError, match="ranked by cosine"):
+            refused()
+    assert not list(tmp_path.iterdir())
+    assert corpus_at(tmp_path, WordHashEmbedder()).prepare(tmp_path) == ()
 
 
 def test_a_corpus_without_embedder_refuses_dense_search(tmp_path: Path) -> None:

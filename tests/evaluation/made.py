@@ -80,7 +80,7 @@ def record(
         "outcome": outcome,
         "stages": dict(stages or {}),
         "cost": {
-            "calls": 2, "rounds": 1, "tokens_in": 10, "tokens_out": 3, "flops": 0.0,
+            "calls": 2, "rounds": 1, "tokens_in": 10, "tokens_out": 3, "tokens_cached": 0, "flops": 0.0,
             "seconds": 0.5, "by_node": {},
         } | dict(cost or {}),
         "pipeline": "f" * 64,

@@ -19,7 +19,7 @@ selection.best_fixed_k.f1 qa.em qa.f1 qa.numeric abstention.coverage abstention.
 abstention.auroc abstention.aurc abstention.augrc abstention.coverage@risk05
 abstention.coverage@risk10 abstention.wrongful poison.detect.auroc poison.detect.tpr
 poison.detect.fpr poison.admitted poison.gold_removed poison.asr poison.correct poison.abstained
-cost.calls cost.rounds cost.tokens_in cost.tokens_out cost.flops cost.seconds.p50
+cost.calls cost.rounds cost.tokens_in cost.tokens_out cost.tokens_cached cost.flops cost.seconds.p50
 cost.seconds.p95 cost.rpp cost.qpp""".split()
 
 

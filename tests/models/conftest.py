@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from assay.models.store import default_store
+from assay.models.files.store import default_store
 from assay.pipeline.errors import ModelError
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,15 @@ pytest.importorskip("langchain_core", reason="needs langchain-core: pip install 
 
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import SecretStr, ValidationError
 
 from assay.models.langchain_chat import LangchainChat
 from assay.models.langchain_embeddings import LangchainEmbeddings
 from assay.models.langchain_settings import described, estimated_tokens
-from assay.models.protocols import Embedder, LanguageModel
+from assay.models.language_model import Form, Generation, LanguageModel, Message, PromptTooLong
+from assay.models.protocols import Embedder
 from assay.pipeline import Answer, Query, RunContext, Scope, build_text, registry
 from assay.pipeline.context import DeadlineExceeded
 from assay.pipeline.errors import BuildError, ModelError, UsageError
@@ -43,6 +44,12 @@ class Recorder(FakeListChatModel):
     ) -> ChatResult:
         self.seen.append({"messages": messages, "stop": stop, **more})
         return super()._generate(messages, stop, *rest)
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, *rest: Any, **more: Any
+    ) -> Iterator[ChatGenerationChunk]:
+        self.seen.append({"messages": messages, "stop": stop, **more})
+        return super()._stream(messages, stop, *rest)
 
 
 class Counting(FakeListChatModel):
@@ -66,6 +73,10 @@ class Failing(FakeListChatModel):
         pass
 
     def _generate(self, *_: Any, **__: Any) -> ChatResult:
+        raise Failing.RateLimitError("slow down")
+
+    def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+        yield ChatGenerationChunk(message=AIMessageChunk(content="one "))
         raise Failing.RateLimitError("slow down")
 
 
@@ -162,11 +173,15 @@ def test_a_prompt_that_does_not_fit_is_refused_with_both_numbers_before_the_mode
     None
 ):
     model = Counting(responses=[])
-    with pytest.raises(UsageError, match=r"has 15 tokens and the answer may have 6, but .* 20 tog"):
+    with pytest.raises(
+        PromptTooLong, match=r"has 15 tokens and the answer may have 6, but .* 20 tog"
+    ):
         chat(model, context_length=20).generate("x" * 15, RunContext(), max_tokens=6)
-    with pytest.raises(UsageError, match="has about 15 tokens"):
-        chat(FakeListChatModel(responses=[]), context_length=20).generate(
-            "x" * 45, RunContext(), max_tokens=6
+    with pytest.raises(PromptTooLong, match="has 15 tokens"):
+        list(
+            chat(FakeListChatModel(responses=[]), context_length=20).stream(
+                "x" * 45, RunContext(), max_tokens=6
+            )
         )
 
 
@@ -174,6 +189,92 @@ def test_whatever_the_model_raises_becomes_a_model_error() -> None:
     with pytest.raises(ModelError, match="RateLimitError: slow down") as caught:
         chat(Failing(responses=[])).generate("x", RunContext(), max_tokens=1)
     assert isinstance(caught.value.__cause__, Failing.RateLimitError)
+    streamed = chat(Failing(responses=[])).stream("x", RunContext(), max_tokens=1)
+    assert next(streamed) == "one "
+    with pytest.raises(ModelError, match="RateLimitError: slow down"):
+        next(streamed)
+
+
+def test_a_conversation_goes_in_turn_by_turn_with_its_parts_joined() -> None:
+    model = Recorder(responses=["a"], seen=[])
+    turns = (
+        Message("system", "Be brief."),
+        Message("user", ("Passage. ", "Why?")),
+        Message("assistant", "So."),
+        Message("user", "And?"),
+    )
+    chat(model).generate(turns, RunContext(), max_tokens=3)
+    chat(model).generate(("in ", "parts"), RunContext(), max_tokens=3)
+    first, second = ([(one.type, one.content) for one in call["messages"]] for call in model.seen)
+    assert first == [
+        ("system", "Be brief."), ("human", "Passage. Why?"), ("ai", "So."), ("human", "And?"),
+    ]  # fmt: skip
+    assert second == [("human", "in parts")]
+
+
+def test_a_turn_of_the_assistant_at_the_end_and_a_form_are_refused_before_the_model_is_asked() -> (
+    None
+):
+    model = Recorder(responses=["a"], seen=[])
+    open_turn = (Message("user", "Why?"), Message("assistant", "Because"))
+    with pytest.raises(UsageError, match="turn of the assistant"):
+        chat(model).generate(open_turn, RunContext(), max_tokens=3)
+    for form, ability in ((Form(json_schema={}), "json_schema"), (Form(grammar="x"), "grammar")):
+        with pytest.raises(UsageError, match=f"not able to give {ability}, only generate"):
+            chat(model).generate("x", RunContext(), max_tokens=3, form=form)
+    assert model.seen == []
+
+
+def test_a_stream_gives_the_models_own_pieces_and_the_whole_at_the_end() -> None:
+    model = Recorder(responses=["one. two"], seen=[])
+    context = RunContext()
+    *pieces, whole = chat(model).stream("Is it?", context, max_tokens=9)
+    assert pieces == list("one. two")
+    assert whole == chat(model).generate("Is it?", RunContext(), max_tokens=9)
+    assert (context.cost.calls, context.cost.tokens_in, context.cost.tokens_out) == (1, 2, 3)
+    assert model.seen[0] == model.seen[1]
+
+
+def test_a_stream_holds_back_what_a_stop_string_may_take_and_ends_there() -> None:
+    *pieces, whole = chat(FakeListChatModel(responses=["one. two"])).stream(
+        "x", RunContext(), max_tokens=9, stop=[". t"]
+    )
+    assert pieces == ["o", "n", "e"]
+    assert isinstance(whole, Generation)
+    assert (whole.text, whole.finish) == ("one", "stop")
+
+
+def test_a_cancelled_stream_ends_between_two_pieces_and_what_was_written_is_booked() -> None:
+    context = RunContext()
+    streamed = chat(Counting(responses=["12345"])).stream("1234567", context, max_tokens=9)
+    assert next(streamed) == "1"
+    context.cancelled.set()
+    with pytest.raises(DeadlineExceeded):
+        next(streamed)
+    assert (context.cost.calls, context.cost.tokens_in, context.cost.tokens_out) == (1, 7, 1)
+
+
+def test_the_temperature_and_the_seed_go_by_the_models_own_words_or_not_at_all() -> None:
+    model = Recorder(responses=["a"], seen=[])
+    asked = chat(model, temperature="heat", seed="seed")
+    for draw in (0, 1, 0):
+        asked.generate("x", RunContext(seed=5), max_tokens=7, temperature=0.5, draw=draw)
+    chat(model).generate("x", RunContext(seed=5), max_tokens=7)
+    first, second, again, plain = model.seen
+    assert first["heat"] == 0.5 and not {"heat", "temperature", "seed"} & set(plain)
+    assert first["seed"] == again["seed"] != second["seed"]
+    with pytest.raises(UsageError, match="without a keyword for the temperature"):
+        chat(model, temperature=None).generate("x", RunContext(), max_tokens=7, temperature=0.0)
+
+
+@pytest.mark.parametrize("key", ["finish_reason", "stop_reason", "done_reason"])
+def test_a_text_that_the_limit_cut_says_so(key: str) -> None:
+    def finish(reason: str) -> str:
+        said = AIMessage(content="cut of", response_metadata={key: reason})
+        model = chat(GenericFakeChatModel(messages=iter([said])))
+        return model.generate("x", RunContext(), max_tokens=9).finish
+
+    assert [finish(one) for one in ("length", "max_tokens", "stop")] == ["length", "length", "end"]
 
 
 def test_a_cancelled_request_does_not_reach_the_model() -> None:
@@ -262,7 +363,7 @@ def test_vectors_are_unit_and_point_where_the_embeddings_point() -> None:
     inner = DeterministicFakeEmbedding(size=12)
     mine = embedder(inner)
     texts = ["one", "two", "one"]
-    vectors = mine.embed_passages(texts, RunContext())
+    vectors = mine.embed_passages(texts, [RunContext()] * 3)
     assert isinstance(mine, Embedder)
     assert mine.dimension == 12
     assert vectors.shape == (3, 12) and vectors.dtype == np.float32
@@ -270,23 +371,28 @@ def test_vectors_are_unit_and_point_where_the_embeddings_point() -> None:
     raw = np.asarray(inner.embed_query("two"))
     assert np.allclose(vectors[1], raw / np.linalg.norm(raw), atol=1e-6)
     assert np.array_equal(vectors[0], vectors[2])
-    assert np.array_equal(mine.embed_queries(texts, RunContext()), vectors)
+    assert np.array_equal(mine.embed_queries(texts, [RunContext()] * 3), vectors)
 
 
-def test_no_texts_give_no_vectors_and_cost_nothing() -> None:
-    context = RunContext()
-    assert embedder(DeterministicFakeEmbedding(size=12)).embed_passages([], context).shape == (
-        0,
-        12,
-    )
-    assert context.cost.calls == 0
+def test_no_texts_give_no_vectors() -> None:
+    assert embedder(DeterministicFakeEmbedding(size=12)).embed_passages([], []).shape == (0, 12)
 
 
 def test_costs_of_embedding_are_booked_and_marked_as_estimated() -> None:
-    context = RunContext()
-    embedder(DeterministicFakeEmbedding(size=12)).embed_queries(["abc", "abcd"], context)
-    assert (context.cost.calls, context.cost.rounds, context.cost.tokens_in) == (2, 1, 3)
-    assert context.notes == {"tokens_estimated": True}
+    one, other = RunContext(), RunContext()
+    mine = embedder(DeterministicFakeEmbedding(size=12))
+    mine.embed_queries(["abc", "a", "abcd"], [one, other, one])
+    assert (one.cost.calls, one.cost.rounds, one.cost.tokens_in) == (2, 1, 3)
+    assert (other.cost.calls, other.cost.rounds, other.cost.tokens_in) == (1, 1, 1)
+    assert one.notes == other.notes == {"tokens_estimated": True}
+
+
+def test_a_call_of_embeddings_stops_when_one_of_its_requests_is_over() -> None:
+    over = RunContext(deadline=-1.0)
+    mine = embedder(DeterministicFakeEmbedding(size=12))
+    for embed in (mine.embed_queries, mine.embed_passages):
+        with pytest.raises(DeadlineExceeded):
+            embed(["a", "b"], [RunContext(), over])
 
 
 @pytest.mark.parametrize(
@@ -301,7 +407,7 @@ def test_costs_of_embedding_are_booked_and_marked_as_estimated() -> None:
 )
 def test_vectors_that_cannot_be_used_are_an_error(vectors: list[list[float]], words: str) -> None:
     with pytest.raises(ModelError, match=words):
-        embedder(Odd(vectors)).embed_passages(["a", "b"], RunContext())
+        embedder(Odd(vectors)).embed_passages(["a", "b"], [RunContext()] * 2)
 
 
 def test_before_start_there_is_no_dimension() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import sys
 import threading
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.models.llama_cpp import CHUNK, LlamaCpp, LlamaCppConfig
+from assay.models.language_model import Form, Generation, Message
+from assay.models.llama_cpp import LlamaCpp, LlamaCppConfig
+from assay.models.llama_cpp_engine.vocabulary import LlamaCppVocabulary
+from assay.models.vocabulary import RUN
 from assay.pipeline.context import DeadlineExceeded, RunContext
 from assay.pipeline.errors import ModelError, UsageError
 from assay.pipeline.registry import find
@@ -45,14 +49,14 @@ def test_an_answer_is_the_same_whatever_was_asked_before(model: LlamaCpp) -> Non
     model.generate(PREFIX + "\nQuestion: How many?\nAnswer:", RunContext(), max_tokens=9)
     warm = model.generate(prompt, warm_context, max_tokens=16)
     assert cold == again == warm
-    assert cold.tokens_in > CHUNK
+    assert cold.tokens_in > RUN
     assert warm_context.cost.flops < 0.7 * cold_context.cost.flops
     assert warm_context.cost.tokens_in == cold_context.cost.tokens_in
 
 
 @pytest.mark.models
 def test_generated_tokens_are_never_reused_as_prompt(model: LlamaCpp) -> None:
-    first = model.generate(PREFIX, RunContext(), max_tokens=CHUNK + 40)
+    first = model.generate(PREFIX, RunContext(), max_tokens=RUN + 40)
     prompt = PREFIX + first.text + " And"
     warm = model.generate(prompt, RunContext(), max_tokens=8)
     model.generate("Something else.", RunContext(), max_tokens=1)
@@ -161,6 +165,172 @@ def test_without_the_library_the_error_names_extra_compiler_and_alternative(
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     with pytest.raises(ModelError, match=r"compiler and cmake.*assay\[llama\].*extractive"):
         LlamaCpp(LlamaCppConfig(model=KEY)).start()
+
+
+@pytest.mark.models
+def test_continuations_of_one_prompt_compute_it_once(model: LlamaCpp) -> None:
+    continuations = [f" Book {number} was returned late." for number in range(6)]
+    model.generate("Something else.", RunContext(), max_tokens=1)
+    alone = [model.sequence_logprobs([(PREFIX, one)], [RunContext()])[0] for one in continuations]
+    model.generate("Something else.", RunContext(), max_tokens=1)
+    context = RunContext()
+    together = model.sequence_logprobs([(PREFIX, one) for one in continuations], [context] * 6)
+    assert together == alone
+    length = len(model._read(PREFIX, 0).tokens)
+    assert context.cost.tokens_cached == 5 * length
+    assert context.cost.tokens_in == 6 * length + sum(one.tokens for one in together)
+
+
+@pytest.mark.models
+def test_a_kept_prefix_survives_other_prompts_and_gives_the_same_numbers(model: LlamaCpp) -> None:
+    question = "\nQuestion: When does it open?\nAnswer:"
+    model.generate("Something else.", RunContext(), max_tokens=1)
+    with model.prefix(PREFIX) as beginning:
+        first, second = RunContext(), RunContext()
+        fresh = beginning.generate(question, first, max_tokens=8)
+        model.generate("Something else. " * 40, RunContext(), max_tokens=2)
+        again = beginning.generate(question, second, max_tokens=8)
+    assert fresh == again
+    length = len(model._read(PREFIX, 0).tokens)
+    assert first.cost.tokens_cached < RUN <= length == second.cost.tokens_cached
+    model.generate("Something else. " * 40, RunContext(), max_tokens=2)
+    after = RunContext()
+    assert model.generate((PREFIX, question), after, max_tokens=8) == fresh
+    assert after.cost.tokens_cached == 0
+
+
+@pytest.mark.models
+def test_a_prefix_that_is_known_already_is_kept_as_well(model: LlamaCpp) -> None:
+    model.generate((PREFIX, "It"), RunContext(), max_tokens=1)
+    with model.prefix(PREFIX) as beginning:
+        model.generate("Something else. " * 40, RunContext(), max_tokens=2)
+        context = RunContext()
+        beginning.sequence_logprobs([" yes"], context)
+    assert context.cost.tokens_cached >= RUN
+
+
+@pytest.mark.models
+def test_streams_that_take_turns_write_what_they_would_alone(model: LlamaCpp) -> None:
+    prompts = (PREFIX + "It", "Once upon a time")
+    alone = [model.generate(prompt, RunContext(), max_tokens=8) for prompt in prompts]
+    streams = [model.stream(prompt, RunContext(), max_tokens=8) for prompt in prompts]
+    ends: list[Generation] = []
+    while len(ends) < len(streams):
+        for stream in streams:
+            for piece in stream:
+                if isinstance(piece, Generation):
+                    ends.append(piece)
+                break
+    assert sorted(ends, key=lambda one: one.tokens_in) == sorted(
+        alone, key=lambda one: one.tokens_in
+    )
+
+
+@pytest.mark.models
+def test_a_closed_stream_ends_the_work_and_pays_for_what_was_written(model: LlamaCpp) -> None:
+    context = RunContext()
+    stream = model.stream("One, two, three,", context, max_tokens=200)
+    next(stream)
+    del stream
+    assert 1 <= context.cost.tokens_out < 5
+
+
+@pytest.mark.models
+def test_answers_keep_a_schema_and_a_grammar(model: LlamaCpp) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"age": {"type": "integer", "minimum": 0, "maximum": 99}},
+        "required": ["age"],
+        "additionalProperties": False,
+    }
+    conversation = (Message("user", "How old is the librarian? Answer in JSON."),)
+    written = model.generate(
+        conversation, RunContext(), max_tokens=60, form=Form(json_schema=schema)
+    )
+    assert written.finish == "end"
+    assert 0 <= json.loads(written.text)["age"] <= 99
+    grammar = Form(grammar='root ::= "three weeks" | "a month"')
+    assert model.generate("Loans last", RunContext(), max_tokens=9, form=grammar).text in (
+        "three weeks",
+        "a month",
+    )
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "form",
+    [
+        Form(grammar="root ::= missing"),
+        Form(grammar="((("),
+        Form(json_schema={"type": "integer", "minimum": 5, "maximum": 3}),
+        Form(json_schema={"type": "nonsense"}),
+    ],
+)
+def test_a_form_that_nothing_can_meet_is_refused_before_anything_is_paid(
+    model: LlamaCpp, form: Form
+) -> None:
+    context = RunContext()
+    with pytest.raises(UsageError, match=r"cannot be (read|met)"):
+        model.generate("x", context, max_tokens=5, form=form)
+    assert context.cost.calls == 0
+
+
+@pytest.mark.models
+def test_megabytes_of_text_are_refused_at_once(model: LlamaCpp) -> None:
+    with pytest.raises(UsageError, match=r"1024 together"):
+        model.generate("a" * 10_000_000, RunContext(), max_tokens=1)
+
+
+@pytest.mark.models
+def test_hidden_states_are_those_of_the_last_block_alone(model: LlamaCpp) -> None:
+    with pytest.raises(UsageError, match=r"layer=-1.*models.transformers"):
+        model.hidden_states(["x"], [RunContext()], layer=3)
+
+
+@engine_missing
+def test_a_card_is_refused_where_the_build_has_no_code_for_it(needs: Callable[[str], str]) -> None:
+    import llama_cpp
+
+    if llama_cpp.llama_supports_gpu_offload():
+        pytest.skip("this build of llama.cpp computes on a card")
+    with pytest.raises(ModelError, match="gpu_layers: 0"):
+        LlamaCpp(LlamaCppConfig(model=needs(KEY), gpu_layers=-1)).start()
+
+
+@engine_missing
+def test_sentencepiece_tokens_have_no_space_that_was_not_written(tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    import llama_cpp
+
+    bytes_ = [f"<0x{number:02X}>" for number in range(256)]
+    words = ["▁", "<tool>", "a", "b", "y", "e", "s", "▁a", "es", "yes", "▁yes"]
+    tokens = ["<unk>", "<s>", "</s>", *bytes_, *words]
+    kinds = [2, 3, 3, *[6] * 256, 1, 4, *[1] * (len(words) - 2)]
+    writer = gguf.GGUFWriter(str(tmp_path / "tiny.gguf"), "llama")
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * 259 + [-float(10 - len(one)) for one in words])
+    writer.add_token_types(kinds)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_space_prefix(True)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    engine = llama_cpp.Llama(str(tmp_path / "tiny.gguf"), vocab_only=True, verbose=False)
+    vocabulary = LlamaCppVocabulary(engine, llama_cpp)
+
+    def pieces(text: str) -> list[str]:
+        return [tokens[one] for one in vocabulary.plain(text)]
+
+    assert pieces("yes") == ["yes"]
+    assert pieces(" yes") == ["▁yes"]
+    assert pieces("<s>")[0] == "<0x3C>"
+    assert "<tool>" not in pieces("a<tool>b")
+    assert [tokens[one] for one in vocabulary.control("<tool>")][-1] == "<tool>"
+    assert vocabulary.opens_with_space
+    assert b"".join(map(vocabulary.spelled, vocabulary.plain(" yes\n a"))) == b" yes\n a"
+    engine.close()
 
 
 def test_the_registry_finds_it() -> None:

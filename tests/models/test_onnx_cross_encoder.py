@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.models.onnx_cross_encoder import OnnxCrossEncoder, OnnxCrossEncoderConfig
-from assay.pipeline.context import RunContext
+from assay.pipeline.context import DeadlineExceeded, RunContext
 from assay.pipeline.errors import ModelError
 from assay.pipeline.registry import find
 
@@ -34,15 +34,15 @@ def encoder(needs: Callable[[str], str]) -> Iterator[OnnxCrossEncoder]:
 
 @pytest.mark.models
 def test_a_pair_has_the_same_logit_alone_and_among_others(encoder: OnnxCrossEncoder) -> None:
-    together = encoder.score(PAIRS, RunContext())
+    together = encoder.score(PAIRS, [RunContext()] * 4)
     assert together.shape == (4,) and together.dtype == np.float32
     for pair, logit in zip(PAIRS, together, strict=True):
-        assert encoder.score([pair], RunContext())[0] == logit
+        assert encoder.score([pair], [RunContext()])[0] == logit
 
 
 @pytest.mark.models
 def test_the_answering_passage_scores_above_the_other(encoder: OnnxCrossEncoder) -> None:
-    right, wrong = encoder.score(PAIRS[:2], RunContext())
+    right, wrong = encoder.score(PAIRS[:2], [RunContext()] * 2)
     assert right > 0 > wrong
 
 
@@ -50,31 +50,48 @@ def test_the_answering_passage_scores_above_the_other(encoder: OnnxCrossEncoder)
 def test_an_answer_at_the_end_of_a_long_passage_is_found(encoder: OnnxCrossEncoder) -> None:
     context = RunContext()
     with_answer = FILLER * 60 + PAIRS[0][1]
-    found, missing = encoder.score([(QUESTION, with_answer), (QUESTION, FILLER * 60)], context)
+    found, missing = encoder.score(
+        [(QUESTION, with_answer), (QUESTION, FILLER * 60)], [context] * 2
+    )
     assert found > missing + 1
     assert context.cost.calls == 4
     assert context.cost.rounds == 1
+    assert context.notes == {"passages_windowed": 2}
 
 
 @pytest.mark.models
 def test_separators_written_in_a_passage_are_words(encoder: OnnxCrossEncoder) -> None:
     context = RunContext()
-    encoder.score([("a", "[SEP]")], context)
+    encoder.score([("a", "[SEP]")], [context])
     assert context.cost.tokens_in == 3 + 1 + 3
 
 
 @pytest.mark.models
 def test_a_query_over_half_the_window_is_shortened_and_noted(encoder: OnnxCrossEncoder) -> None:
     context = RunContext()
-    encoder.score([("word " * 600, FILLER)], context)
+    encoder.score([("word " * 600, FILLER)], [context])
     assert context.notes == {"query_tokens": 600, "query_tokens_read": 256}
 
 
 @pytest.mark.models
-def test_no_pairs_cost_nothing(encoder: OnnxCrossEncoder) -> None:
+def test_no_pairs_give_no_logits(encoder: OnnxCrossEncoder) -> None:
+    assert encoder.score([], []).shape == (0,)
+
+
+@pytest.mark.models
+def test_each_request_pays_for_its_own_pairs(encoder: OnnxCrossEncoder) -> None:
+    one, other = RunContext(), RunContext()
+    encoder.score([*PAIRS[:2], (QUESTION, FILLER * 60)], [one, one, other])
+    assert (one.cost.calls, one.cost.rounds, one.notes) == (2, 1, {})
+    assert (other.cost.calls, other.notes) == (2, {"passages_windowed": 1})
+
+
+@pytest.mark.models
+def test_a_request_that_is_over_stops_the_work(encoder: OnnxCrossEncoder) -> None:
     context = RunContext()
-    assert encoder.score([], context).shape == (0,)
-    assert context.cost.to_json()["calls"] == 0
+    context.cancelled.set()
+    with pytest.raises(DeadlineExceeded):
+        encoder.score(PAIRS, [RunContext(), context, RunContext(), RunContext()])
 
 
 def test_the_registry_finds_it() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.models.catalogue import CatalogueEntry, ModelFile, Part
-from assay.models.fetch import PullProgress
+from assay.models.files.catalogue import CatalogueEntry, ModelFile, Part
+from assay.models.files.fetch import PullProgress
+from assay.models.files.store import ModelStore, checked_name, default_folder
 from assay.models.flops import TransformerShape
-from assay.models.store import ModelStore, checked_name, default_folder
 from assay.pipeline.errors import ModelError, UsageError
 
 HALVES = (b"first half, ", b"second half")

@@ -339,6 +339,8 @@ def sample(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
         return sample(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
     if "enum" in schema:
         return schema["enum"][0]
+    if "examples" in schema:
+        return schema["examples"][0]
     if "anyOf" in schema:
         return sample(schema["anyOf"][0], definitions)
     kinds = schema["type"]

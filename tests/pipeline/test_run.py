@@ -164,3 +164,31 @@ def test_only_what_outputs_depend_on_changes_a_code_digest(
         (tmp_path / f"digest_of_{name}.py").write_text(text, encoding="utf-8")
         digests[name] = code_digest(importlib.import_module(f"digest_of_{name}").Same)
     assert digests["plain"] == digests["spoken"] == digests["declared"] != digests["other"]
+
+
+def test_a_code_digest_covers_the_modules_beside_it_that_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "digest_folder"
+    folder.mkdir()
+    texts = {
+        "__init__": "",
+        "alone": "VALUE = 1\n",
+        "inner": "def said() -> str:\n    return 'yes'\n",
+        "outer": "from assay.pipeline import Node, Query\nfrom digest_folder.inner import said\n\n\n"
+        "class Same(Node):\n    def run(self, query: Query) -> str:\n        return said()\n",
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    component = importlib.import_module("digest_folder.outer").Same
+
+    def digest_after(name: str, text: str) -> str:
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+        code_digest.cache_clear()
+        return code_digest(component)
+
+    before = code_digest(component)
+    assert digest_after("alone", "VALUE = 12\n") == before
+    assert digest_after("inner", texts["inner"] + "# a comment\n") == before
+    assert digest_after("inner", texts["inner"].replace("yes", "never")) != before

@@ -16,15 +16,22 @@ QUERY = Query("q", Scope("local"))
 class LengthOfText(CrossEncoder):
     """Longer is more relevant; keeps the pairs that it saw."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: ScoreKind = ScoreKind.LOGIT) -> None:
         super().__init__(Config())
         self.pairs: list[tuple[str, str]] = []
+        self.calls: list[list[RunContext]] = []
+        self._kind = kind
+
+    @property
+    def kind(self) -> ScoreKind:
+        return self._kind
 
     def fingerprint(self) -> str:
         return "length"
 
-    def score(self, pairs: Sequence[tuple[str, str]], context: RunContext) -> Floats:
+    def score(self, pairs: Sequence[tuple[str, str]], contexts: Sequence[RunContext]) -> Floats:
         self.pairs += pairs
+        self.calls.append(list(contexts))
         return np.array([len(text) for _, text in pairs], dtype=np.float32)
 
 
@@ -71,3 +78,22 @@ def test_an_empty_ranking_stays_empty_without_a_call() -> None:
     )
     assert found.hits == ()
     assert model.pairs == []
+
+
+def test_queries_of_a_batch_share_one_call_and_each_gets_its_own_ranking() -> None:
+    model, contexts = LengthOfText(), [RunContext(), RunContext(), RunContext()]
+    node = CrossEncoderRerank(CrossEncoderConfig(depth=2), model=model)
+    rankings = [ranking("a", "bb", "cccc"), ranking(), ranking("ccc", "dddd")]
+    items = [{"query": QUERY, "ranking": one} for one in rankings]
+    found = node.run_batch(items, contexts)
+    assert found == [node.run(QUERY, one, RunContext()) for one in rankings]
+    assert [one.ids for one in found] == [("1", "0"), (), ("1", "0")]
+    assert [one.notes for one in contexts] == [{"cut": 1}, {"cut": 0}, {"cut": 0}]
+    first, _, third = contexts
+    assert [id(one) for one in model.calls[0]] == [id(one) for one in (first, first, third, third)]
+
+
+def test_scores_are_of_the_kind_that_the_model_names() -> None:
+    node = CrossEncoderRerank(CrossEncoderConfig(), model=LengthOfText(ScoreKind.LIKELIHOOD))
+    found = node.run(QUERY, ranking("aa", "b"), RunContext())
+    assert {hit.score.kind for hit in found.hits} == {ScoreKind.LIKELIHOOD}

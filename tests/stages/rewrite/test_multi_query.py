@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.models.protocols import Generation, LanguageModel
-from assay.pipeline.component import Config
+from assay.models.echo import Echo, EchoConfig, EchoRule
 from assay.pipeline.context import RunContext
 from assay.stages.rewrite.multi_query import (
     MultiQuery,
@@ -17,34 +14,13 @@ from assay.stages.rewrite.multi_query import (
 from tests.corpora.doubles import ask
 
 
-class Parrot(LanguageModel):
-    """Writes what it was told to and keeps the prompt."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(Config())
-        self.text = text
-        self.prompt = ""
-
-    @property
-    def context_length(self) -> int:
-        return 4096
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
-
-    def fingerprint(self) -> str:
-        return "parrot"
-
-    def generate(
-        self, prompt: str, context: RunContext, *, max_tokens: int, stop: Sequence[str] = ()
-    ) -> Generation:
-        self.prompt = prompt
-        context.spend(calls=1, rounds=1)
-        return Generation(self.text, self.count_tokens(prompt), self.count_tokens(self.text), None)
+def parrot(*rules: tuple[str, str]) -> Echo:
+    return Echo(EchoConfig(rules=[EchoRule(when=when, say=text) for when, text in rules]))
 
 
 def test_the_question_comes_first_and_nothing_twice() -> None:
-    model = Parrot(" second wording\n2. WHAT IS IT\n3. third wording?\n4. Second  wording.\n5. x y")
+    said = " second wording\n2. WHAT IS IT\n3. third wording?\n4. Second  wording.\n5. x y"
+    model = parrot((".", said))
     node = MultiQuery(MultiQueryConfig(n=2), language_model=model)
     query = ask("What is it?", id="q7", filters={"a": 1})
     variants = node.run(query, RunContext())
@@ -54,12 +30,30 @@ def test_the_question_comes_first_and_nothing_twice() -> None:
 
 
 def test_a_silent_model_leaves_the_question_alone() -> None:
-    node = MultiQuery(MultiQueryConfig(), language_model=Parrot(" \n\n"))
+    node = MultiQuery(MultiQueryConfig(), language_model=parrot((".", " \n\n")))
     assert node.run(ask("What?"), RunContext()).queries == (ask("What?"),)
 
 
+def test_many_questions_go_to_the_model_together_and_each_gets_what_it_gets_alone() -> None:
+    rules = (("Question: Why[^\n]*\n1.", " how come"), ("Question: What[^\n]*\n1.", " which"))
+    node = MultiQuery(MultiQueryConfig(), language_model=parrot(*rules))
+    items = [{"query": ask("Why?", id="a")}, {"query": ask("What is it?", id="b")}]
+    contexts = [RunContext() for _ in items]
+    together = node.run_batch(items, contexts)
+    assert [one.queries[1].text for one in together] == ["how come", "which"]
+    assert together == [node.run(**item, context=RunContext()) for item in items]
+    assert [one.cost.calls for one in contexts] == [1, 1]
+
+
+def test_the_beginning_of_the_prompt_is_the_same_for_every_question() -> None:
+    first, second = prompt_for("Why?", 2), prompt_for("What?", 2)
+    assert first[0] == second[0]
+    assert first[1] == "Question: Why?\n1."
+    assert first[0].endswith("\n\n") and first[0].count("Question:") == 2
+
+
 def test_a_question_cannot_add_lines_to_the_prompt() -> None:
-    prompt = prompt_for("one\nQuestion: two\n1. three", 3)
+    prompt = "".join(prompt_for("one\nQuestion: two\n1. three", 3))
     assert prompt.endswith("\nQuestion: one Question: two 1. three\n1.")
     assert prompt.count("\nQuestion:") == 3
 

@@ -45,6 +45,21 @@ def test_neighbouring_sentences_come_along_when_asked_for() -> None:
     assert text == "A tuple cannot change. Sets have no order."
 
 
+def test_queries_of_a_batch_each_get_what_they_would_get_alone() -> None:
+    node = Sentences(SentencesConfig(max_sentences=2), model=OverlapCrossEncoder(Config()))
+    asked = [
+        (query("what is a tuple"), selection(FIRST, SECOND)),
+        (query("what are bytes"), selection()),
+        (query("what are bytes"), selection(SECOND)),
+    ]
+    contexts = [RunContext() for _ in asked]
+    items = [{"query": one, "selection": other} for one, other in asked]
+    found = node.run_batch(items, contexts)
+    assert found == [node.run(one, other, RunContext()) for one, other in asked]
+    assert [one.cost.calls for one in contexts] == [5, 0, 2]
+    assert found[2].kept[0].passage.text.startswith("Bytes are small.")
+
+
 def test_the_empty_selection_stays_empty() -> None:
     assert run(selection()).kept == ()
 

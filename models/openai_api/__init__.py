@@ -1,0 +1,1 @@
+"""What ``models.openai`` and ``models.openai_embedder`` are made of: requests, replies, retries."""

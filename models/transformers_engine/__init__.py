@@ -1,0 +1,1 @@
+"""What ``models.transformers`` is made of: loading, tokens, caches, batches."""

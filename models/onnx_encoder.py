@@ -19,15 +19,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from assay.models import account, flops
+from assay.models import flops
 from assay.models.files.store import Located
 from assay.models.protocols import Floats
 from assay.models.text_windows import Window, readable, token_windows
 from assay.models.threads import thread_count
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
-
-__all__ = ["PROVIDERS", "OnnxEncoder", "Window", "load"]
 
 Result = TypeVar("Result")
 
@@ -114,11 +112,6 @@ class OnnxEncoder:
     def operations(self, tokens: int) -> float:
         """Operations for a window of so many tokens."""
         return flops.encoder(self.shape, tokens)
-
-    def book(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> None:
-        """Put windows on their requests' accounts: a call each, one round a request."""
-        lengths = [len(window.ids) for window in windows]
-        account.book(contexts, lengths, [self.operations(length) for length in lengths])
 
     def close(self) -> None:
         """Stop the threads and let the session go."""

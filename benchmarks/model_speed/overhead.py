@@ -2,10 +2,10 @@
 
     python benchmarks/models.py overhead --json build/overhead.json
 
-The engines run as always, but the library's own functions are timed from within (llama_decode and
-the reading of logits, tokenizers and session.run of ONNX runtime). What is left of the wall time is ours:
-tokens, prompts, runs and caches, choosing a token, accounts, limits. Log-probabilities over the
-vocabulary are a result that was asked for; their time is told apart.
+The engines run as always, but the library's own functions are timed from within (llama_decode
+and the reading of logits, tokenizers and session.run of ONNX runtime). What is left of the wall
+time is ours: prompts, runs and caches, choosing a token, accounts, limits. Log-probabilities over
+the vocabulary are a result that was asked for; their time is told apart.
 """
 
 from __future__ import annotations

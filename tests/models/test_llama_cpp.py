@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import math
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -285,6 +287,18 @@ def test_megabytes_of_text_are_refused_at_once(model: LlamaCpp) -> None:
 def test_hidden_states_are_those_of_the_last_block_alone(model: LlamaCpp) -> None:
     with pytest.raises(UsageError, match=r"layer=-1.*models.transformers"):
         model.hidden_states(["x"], [RunContext()], layer=3)
+
+
+@pytest.mark.models
+def test_closing_gives_the_models_memory_back(needs: Callable[[str], str]) -> None:
+    made = LlamaCpp(LlamaCppConfig(model=needs(KEY), context_tokens=512))
+    made.start()
+    with made.prefix(PREFIX) as beginning:
+        beginning.sequence_logprobs([" yes"], RunContext())
+        held = [weakref.ref(one) for one in (made._engine, made._memory, made._tokens)]
+        made.close()
+    gc.collect()
+    assert [one() for one in held] == [None, None, None]
 
 
 @engine_missing

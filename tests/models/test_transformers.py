@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from assay.models.language_model import Ability, Form, Message, Prompt
 from assay.models.transformers import TransformersConfig, TransformersModel
+from assay.models.transformers_engine.decoder import Decoder
 from assay.pipeline.context import DeadlineExceeded, RunContext
 from assay.pipeline.errors import ModelError, UsageError
 from tests.models.made_transformers import TEXT, save_gpt2, save_llama
@@ -393,3 +396,16 @@ def test_loading_and_running_print_nothing(folder: Path, capfd: pytest.CaptureFi
     model.close()
     assert capfd.readouterr() == ("", "")
     assert transformers.utils.logging.get_verbosity() == before
+
+
+def test_closing_gives_the_models_memory_back(folder: Path) -> None:
+    made = started(folder)
+    with made.prefix(TEXT) as beginning:
+        beginning.sequence_logprobs([" yes"], RunContext())
+        decoder = made._engine
+        assert isinstance(decoder, Decoder)
+        held = [weakref.ref(decoder._model), weakref.ref(decoder._kept)]
+        del decoder
+        made.close()
+    gc.collect()
+    assert [one() for one in held] == [None, None]

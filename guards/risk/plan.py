@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from assay.guards.risk.binomial import (
     LARGEST_SAMPLE,
     clopper_pearson_lower,
+    max_failures,
     n_min,
     p_value,
     sample_size,
@@ -18,6 +19,9 @@ from assay.guards.risk.schema import Diagnosis
 
 POWER = 0.9
 
+EXAMPLE = 1 / 3
+"""Share of the level at which a plan tells the chance to pass."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
@@ -27,11 +31,13 @@ class PlanRow:
         risk: what is to be certified.
         n: certify questions that it can be measured on, one per cluster.
         needed: the least number, reached only if no loss occurs.
+        most: losses among ``n`` questions that still pass, None where even 0 does not.
     """
 
     risk: Risk
     n: int
     needed: int
+    most: int | None
 
     @property
     def enough(self) -> bool:
@@ -40,9 +46,16 @@ class PlanRow:
 
     def __str__(self) -> str:
         kind = self.risk.stratum or "any"
-        return (
+        said = (
             f"{self.risk.name} <= {self.risk.alpha:g}: {self.n} certify questions ({kind} stratum),"
             f" at least {self.needed} needed: {'enough' if self.enough else 'too few'}"
+        )
+        if self.most is None:
+            return said
+        chance = p_value(self.most, self.n, self.risk.alpha * EXAMPLE)
+        return (
+            f"{said}; at most {self.most} may be lost, of which a pipeline whose true rate is a"
+            f" third of the level has a chance of {chance:.2f}"
         )
 
 
@@ -59,10 +72,12 @@ def plan(
     return tuple(
         PlanRow(
             risk=risk,
-            n=sum(risk.stratum in (None, one.stratum) for one in tested),
+            n=n,
             needed=n_min(risk.alpha, delta),
+            most=max_failures(n, risk.alpha, delta) if n else None,
         )
         for risk in risks
+        for n in [sum(risk.stratum in (None, one.stratum) for one in tested)]
     )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "extractive": ("embedded",),
-    "demo": ("embedded", "llama"),
-    "dev": ("embedded", "llama", "dev"),
+    "extractive": ("embedded", "documents"),
+    "demo": ("embedded", "llama", "documents"),
+    "dev": ("embedded", "llama", "documents", "dev"),
 }
 
 

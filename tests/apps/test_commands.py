@@ -39,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (docs / "office.md").write_text(
         "# Office\n\nThe office closes at six on Fridays.\n\n# Canteen\n\nThe canteen serves soup."
     )
-    (docs / "broken.txt").write_bytes(b"\xff\xfe\xfa not text")
+    (docs / "broken.txt").write_bytes(b"\0\1\2\3\xff\xfe no text")
     (tmp_path / "p.yaml").write_text(PIPELINE)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,0 +1,73 @@
+"""Chunks of sentences, across headings and paragraphs.
+
+The plain method that needs no structure: sentences in a row up to the budget. A block's end is
+a sentence's end, so that a heading or a table row never runs into what follows; a heading moves
+along with the sentence behind it where both fit. A sentence over the budget is cut by lines and
+words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from assay.corpora.chunk import count_words
+from assay.corpora.chunkers.by_structure import introduces
+from assay.corpora.chunkers.chunker import Chunk, Count, all_blocks, check, chunks, whole
+from assay.corpora.chunkers.packing import Piece, fitting, pack, slack_of
+from assay.corpora.chunkers.sentences import Span, sentences
+from assay.corpora.loaders.loaded import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class BySentences:
+    """See the module.
+
+    Args:
+        budget: cost of a chunk, from 1.
+        count: what a stretch costs; see ``packing``.
+        overlap: sentences of the chunk before that a chunk begins with, as far as the budget has
+            room for them.
+        slack: how much more a chunk may cost so that no short stretch stands alone; None for a
+            fifth of the budget.
+
+    Raises:
+        UsageError: for a setting below its least value.
+    """
+
+    budget: int = 120
+    count: Count = count_words
+    overlap: int = 0
+    slack: int | None = None
+
+    def __post_init__(self) -> None:
+        check(budget=(self.budget, 1), overlap=(self.overlap, 0), slack=(self.slack or 0, 0))
+
+    def cut(self, loaded: Loaded) -> list[Chunk]:
+        """A document's chunks, in order.
+
+        >>> loaded = Loaded("One two. Three four. Five.", ())
+        >>> [(one.start, one.end) for one in BySentences(budget=4, overlap=1).cut(loaded)]
+        [(0, 20), (9, 26)]
+        """
+        if loaded.whole:
+            return whole(loaded)
+        spans = pack(
+            list(self._pieces(loaded)),
+            budget=self.budget,
+            slack=slack_of(self.budget, self.slack),
+            overlap=self.overlap,
+        )
+        return chunks(loaded, spans)
+
+    def _pieces(self, loaded: Loaded) -> Iterator[Piece]:
+        for block in all_blocks(loaded):
+            found = sentences(loaded.text, block.start, block.end)
+            for number, sentence in enumerate(found, start=1):
+                yield from fitting(
+                    loaded.text,
+                    Span(*sentence),
+                    budget=self.budget,
+                    count=self.count,
+                    introduces=number == len(found) and introduces(loaded.text, block),
+                )

@@ -22,6 +22,8 @@ from tests.models.made_transformers import TEXT, save_gpt2, save_llama
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 transformers = pytest.importorskip("transformers", reason="needs the extra torch")
+pytest.importorskip("accelerate", reason="needs the extra torch")
+pytest.importorskip("llguidance", reason="needs the extra torch")
 
 LONG = TEXT * 6
 CHAT = (Message("system", "Be brief."), Message("user", ("Passage one.", " Why?")))

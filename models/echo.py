@@ -9,15 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from assay.models.language_model import (
-    Ability,
-    Form,
-    Generation,
-    LanguageModel,
-    Message,
-    Prompt,
-    PromptTooLong,
-)
+from assay.models.language_model import Ability, Form, Generation, LanguageModel, PromptTooLong
+from assay.models.prompt import Message, Prompt
 from assay.models.writing import Writing
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from pydantic import Field
 
@@ -13,11 +13,10 @@ from assay.models.language_model import (
     Form,
     Generation,
     LanguageModel,
-    Prompt,
     PromptTooLong,
-    conversation,
-    parts_of,
+    WritingOptions,
 )
+from assay.models.prompt import Prompt, conversation, parts_of
 from assay.models.writing import Writing
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config
@@ -154,12 +153,7 @@ class LangchainChat(LanguageModel):
         self,
         prompt: Prompt,
         context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        **options: Unpack[WritingOptions],
     ) -> Generation:
         """Ask for an answer in one piece, since many models tell their usage only then.
 
@@ -170,14 +164,14 @@ class LangchainChat(LanguageModel):
             DeadlineExceeded: if time is up before or after the call; the call itself
                 ends when the chat model's own timeout says so.
         """
-        messages, tokens_in = self._read(prompt, max_tokens, context)
-        options = self._options(context, max_tokens, stop, form, temperature, draw)
+        messages, tokens_in = self._read(prompt, options["max_tokens"], context)
+        sent = self._sent(context, **options)
         try:
-            message = self._model.invoke(messages, **options)
+            message = self._model.invoke(messages, **sent)
         # Chat models raise classes of their own libraries, with no common root.
         except Exception as error:
             raise self._failed(error) from error
-        writing = Writing(stop)
+        writing = Writing(options.get("stop", ()))
         writing.add(_text(message))
         return self._ended(writing, message, str(message.text), tokens_in, context)
 
@@ -185,24 +179,19 @@ class LangchainChat(LanguageModel):
         self,
         prompt: Prompt,
         context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        **options: Unpack[WritingOptions],
     ) -> Iterator[str | Generation]:
         """Ask for an answer in pieces, by the chat model's own ``stream``; see ``generate``.
 
         A request that ends meanwhile is seen between two pieces.
         """
-        messages, tokens_in = self._read(prompt, max_tokens, context)
-        options = self._options(context, max_tokens, stop, form, temperature, draw)
-        writing = Writing(stop)
+        messages, tokens_in = self._read(prompt, options["max_tokens"], context)
+        sent = self._sent(context, **options)
+        writing = Writing(options.get("stop", ()))
         whole: Any = None
         read = False
         try:
-            chunks = iter(self._model.stream(messages, **options))
+            chunks = iter(self._model.stream(messages, **sent))
         except Exception as error:  # as above
             raise self._failed(error) from error
         try:
@@ -264,32 +253,33 @@ class LangchainChat(LanguageModel):
             raise PromptTooLong(tokens, max_tokens, self.context_length, self.config.model)
         return messages, tokens
 
-    def _options(
+    def _sent(
         self,
         context: RunContext,
+        *,
         max_tokens: int,
-        stop: Sequence[str],
-        form: Form | None,
-        temperature: float | None,
-        draw: int,
+        stop: Sequence[str] = (),
+        form: Form | None = None,
+        temperature: float | None = None,
+        draw: int = 0,
     ) -> dict[str, Any]:
         """Keyword arguments of the chat model's call."""
         if form is not None:
             raise self._unable(Ability.GRAMMAR if form.grammar else Ability.JSON_SCHEMA)
-        options: dict[str, Any] = {"stop": [one for one in stop if one] or None}
+        sent: dict[str, Any] = {"stop": [one for one in stop if one] or None}
         if self.config.limit is not None:
-            options[self.config.limit] = max_tokens
+            sent[self.config.limit] = max_tokens
         if temperature is not None:
             if self.config.temperature is None:
                 raise UsageError(
                     f"{self.config.model} was wrapped without a keyword for the temperature: set"
                     " it in the chat model itself, or name the keyword in LangchainChat"
                 )
-            options[self.config.temperature] = temperature
+            sent[self.config.temperature] = temperature
         if self.config.seed is not None:
             # 31 bits: what services take.
-            options[self.config.seed] = int(digest([context.seed, draw])[:8], 16) >> 1
-        return options
+            sent[self.config.seed] = int(digest([context.seed, draw])[:8], 16) >> 1
+        return sent
 
     def _ended(
         self, writing: Writing, message: Any, said: str, tokens_in: int, context: RunContext

@@ -19,11 +19,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Required, Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.models.prompt import Candidate, Prompt, extended
 from assay.pipeline.component import Resource
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
@@ -44,33 +45,6 @@ class Ability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation; the model's own chat template writes it out.
-
-    Args:
-        role: who speaks.
-        content: plain text, or its parts; names of control tokens in it are read as letters.
-        trusted: whether the content is the program's own, so that names of control tokens in it
-            are those tokens. Nothing that came from a passage or a question may stand in it.
-    """
-
-    role: Literal["system", "user", "assistant"]
-    content: str | tuple[str, ...]
-    trusted: bool = False
-
-
-Prompt = str | tuple[str, ...] | tuple[Message, ...]
-"""A text to continue, the same in parts (each turned into tokens by itself), or a conversation.
-
-Passage text inside it reaches the model as plain text, whatever it says.
-"""
-
-Candidate = str | tuple[str, ...]
-"""Something that may stand next: a text, meant with and without a space before it, or all its
-spellings. The probabilities of the spellings are added up."""
-
-
-@dataclass(frozen=True, slots=True)
 class Form:
     """What a generated text must look like; exactly one of the two.
 
@@ -88,6 +62,24 @@ class Form:
     def __post_init__(self) -> None:
         if (self.json_schema is None) == (self.grammar is None):
             raise UsageError("a form is a json_schema or a grammar: give exactly one of them")
+
+
+class WritingOptions(TypedDict, total=False):
+    """How a text is written; what ``generate`` and ``stream`` take by name.
+
+    Args:
+        max_tokens: most tokens to write, at least 1.
+        stop: the text ends before the first of these; none by default.
+        form: what the text must look like; anything by default.
+        temperature: 0 always takes the likeliest token; as configured by default.
+        draw: number of the draw, for several different answers under one seed; 0 by default.
+    """
+
+    max_tokens: Required[int]
+    stop: Sequence[str]
+    form: Form | None
+    temperature: float | None
+    draw: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +201,7 @@ class LanguageModel(Resource):
         self,
         prompt: Prompt,
         context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        **options: Unpack[WritingOptions],
     ) -> Iterator[str | Generation]:
         """Continue a prompt: pieces of text as they come and, last, the whole.
 
@@ -223,11 +210,7 @@ class LanguageModel(Resource):
         Args:
             prompt: what to continue or to answer.
             context: seed, deadline and account of the request.
-            max_tokens: most tokens to write, at least 1.
-            stop: the text ends before the first of these.
-            form: what the text must look like.
-            temperature: 0 always takes the likeliest token; None is as configured.
-            draw: number of the draw, for several different answers under one seed.
+            options: see ``WritingOptions``.
 
         Raises:
             PromptTooLong: if prompt and answer do not fit.
@@ -237,26 +220,10 @@ class LanguageModel(Resource):
         """
 
     def generate(
-        self,
-        prompt: Prompt,
-        context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        self, prompt: Prompt, context: RunContext, **options: Unpack[WritingOptions]
     ) -> Generation:
         """Continue a prompt; see ``stream``. Cost: one call, one round."""
-        *_, written = self.stream(
-            prompt,
-            context,
-            max_tokens=max_tokens,
-            stop=stop,
-            form=form,
-            temperature=temperature,
-            draw=draw,
-        )
+        *_, written = self.stream(prompt, context, **options)
         if not isinstance(written, Generation):
             raise ModelError(f"{self.name} ended a stream without a generation")
         return written
@@ -265,31 +232,17 @@ class LanguageModel(Resource):
         self,
         prompts: Sequence[Prompt],
         contexts: Sequence[RunContext],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        **options: Unpack[WritingOptions],
     ) -> list[Generation]:
         """Continue several prompts, each as ``generate`` would. Cost: one call each, one round.
 
         Args:
             prompts: what to continue.
             contexts: one for each prompt, as it comes.
-            max_tokens: most tokens to write for each.
-            stop: see ``stream``; so are the others.
+            options: for each of them, see ``WritingOptions``.
         """
         return [
-            self.generate(
-                prompt,
-                context,
-                max_tokens=max_tokens,
-                stop=stop,
-                form=form,
-                temperature=temperature,
-                draw=draw,
-            )
+            self.generate(prompt, context, **options)
             for prompt, context in zip(prompts, contexts, strict=True)
         ]
 
@@ -424,56 +377,7 @@ class Prefix:
         return self.model.next_token_logprobs(prompts, candidates, [context] * len(prompts))
 
     def generate(
-        self,
-        text: str,
-        context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
+        self, text: str, context: RunContext, **options: Unpack[WritingOptions]
     ) -> Generation:
         """Continue the beginning and a text."""
-        prompt = extended(self.prompt, text)
-        return self.model.generate(prompt, context, max_tokens=max_tokens, stop=stop, form=form)
-
-
-def parts_of(prompt: Prompt) -> tuple[str, ...]:
-    """The texts of a prompt in order, without what a chat template adds.
-
-    >>> parts_of((Message("user", ("Passage.", "Question?")), Message("assistant", "No")))
-    ('Passage.', 'Question?', 'No')
-    """
-    if isinstance(prompt, str):
-        return (prompt,)
-    parts: list[str] = []
-    for one in prompt:
-        content = one.content if isinstance(one, Message) else one
-        parts += [content] if isinstance(content, str) else content
-    return tuple(parts)
-
-
-def conversation(prompt: Prompt) -> tuple[Message, ...] | None:
-    """The messages of a prompt that is a conversation, None for a text."""
-    messages = tuple(one for one in prompt if isinstance(one, Message))
-    return messages or None
-
-
-def extended(prompt: Prompt, text: str) -> Prompt:
-    """A prompt with a text behind it, as a part of its own.
-
-    Raises:
-        UsageError: if it is a conversation that does not end with a turn of the assistant.
-
-    >>> extended("Question: why?", " Answer:")
-    ('Question: why?', ' Answer:')
-    """
-    messages = conversation(prompt)
-    if messages is None:
-        return (*parts_of(prompt), text)
-    *before, last = messages
-    if last.role != "assistant":
-        raise UsageError(
-            "a text can only follow a conversation that ends with a turn of the assistant: add"
-            " Message('assistant', ...), which is then continued"
-        )
-    return (*before, Message("assistant", (*parts_of((last,)), text)))
+        return self.model.generate(extended(self.prompt, text), context, **options)

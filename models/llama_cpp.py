@@ -11,10 +11,11 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from assay.models import flops
 from assay.models.files.store import Located, checked_name, default_store
-from assay.models.language_model import Ability, Prompt
+from assay.models.language_model import Ability
 from assay.models.llama_cpp_engine.memory import Memory
 from assay.models.llama_cpp_engine.vocabulary import LlamaCppVocabulary
 from assay.models.local_model import LocalLanguageModel, Logprobs, Session
+from assay.models.prompt import Prompt
 from assay.models.threads import thread_count
 from assay.models.vocabulary import RUN, Reading, read
 from assay.pipeline.canonical import digest

@@ -11,7 +11,7 @@ import hashlib
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,15 @@ from assay.models.grammar import Forms, FormState
 from assay.models.language_model import (
     Ability,
     Attention,
-    Candidate,
     Form,
     Generation,
     LanguageModel,
     Piece,
-    Prompt,
     PromptTooLong,
     SequenceScore,
-    parts_of,
+    WritingOptions,
 )
+from assay.models.prompt import Candidate, Prompt, parts_of
 from assay.models.vocabulary import Reading, Vocabulary, clean, read
 from assay.models.writing import Writing
 from assay.pipeline.context import RunContext
@@ -129,27 +128,11 @@ class LocalLanguageModel(LanguageModel):
         return len(self._vocabulary().plain(clean(text)))
 
     def generate(
-        self,
-        prompt: Prompt,
-        context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        self, prompt: Prompt, context: RunContext, **options: Unpack[WritingOptions]
     ) -> Generation:
         """Continue a prompt; nobody else computes meanwhile. Cost: one call, one round."""
         with self._lock:
-            return super().generate(
-                prompt,
-                context,
-                max_tokens=max_tokens,
-                stop=stop,
-                form=form,
-                temperature=temperature,
-                draw=draw,
-            )
+            return super().generate(prompt, context, **options)
 
     def stream(
         self,

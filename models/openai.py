@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from assay.models import account
 from assay.models.language_model import (
     Ability,
-    Candidate,
     Form,
     Generation,
     LanguageModel,
-    Prompt,
     SequenceScore,
+    WritingOptions,
 )
 from assay.models.openai_api import prompt_logprobs as scoring
 from assay.models.openai_api.candidates import floored_logprobs, read_next_token, spellings_of
@@ -27,6 +26,7 @@ from assay.models.openai_api.config import NO_MATTER, OpenAiConfig
 from assay.models.openai_api.replies import Reply, TokenLogprob, Usage, read_part, read_whole
 from assay.models.openai_api.requests import RequestBodies, sent, text_of
 from assay.models.openai_api.tokens import TokenCounter
+from assay.models.prompt import Candidate, Prompt
 from assay.models.writing import Writing
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import register, relative_to
@@ -132,20 +132,11 @@ class OpenAi(LanguageModel):
     # -- writing --------------------------------------------------------------
 
     def stream(
-        self,
-        prompt: Prompt,
-        context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        self, prompt: Prompt, context: RunContext, **options: Unpack[WritingOptions]
     ) -> Iterator[str | Generation]:
         """Continue a prompt by the server's stream; see ``LanguageModel.stream``."""
-        body = self._bodies(form).writing(
-            prompt, context, max_tokens, stop, form, temperature, draw
-        )
+        stop, form = options.get("stop", ()), options.get("form")
+        body = self._bodies(form).writing(prompt, context, **options)
         body |= {"stream_options": {"include_usage": True}}
         request = ServerRequest(self.config.api, body, read_part)
         parts = self._client.stream(request, context)
@@ -183,42 +174,22 @@ class OpenAi(LanguageModel):
         yield self._generation(reply, counted, stop, form)
 
     def generate(
-        self,
-        prompt: Prompt,
-        context: RunContext,
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        self, prompt: Prompt, context: RunContext, **options: Unpack[WritingOptions]
     ) -> Generation:
         """Continue a prompt by one whole answer, which the server counts exactly."""
-        (written,) = self.generate_batch(
-            [prompt],
-            [context],
-            max_tokens=max_tokens,
-            stop=stop,
-            form=form,
-            temperature=temperature,
-            draw=draw,
-        )
+        (written,) = self.generate_batch([prompt], [context], **options)
         return written
 
     def generate_batch(
         self,
         prompts: Sequence[Prompt],
         contexts: Sequence[RunContext],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        form: Form | None = None,
-        temperature: float | None = None,
-        draw: int = 0,
+        **options: Unpack[WritingOptions],
     ) -> list[Generation]:
         """Continue several prompts at the same time; see ``LanguageModel.generate_batch``."""
+        stop, form = options.get("stop", ()), options.get("form")
         bodies = [
-            self._bodies(form).writing(prompt, context, max_tokens, stop, form, temperature, draw)
+            self._bodies(form).writing(prompt, context, **options)
             for prompt, context in zip(prompts, contexts, strict=True)
         ]
         requests = [ServerRequest(self.config.api, body, read_whole) for body in bodies]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from assay.models.language_model import Message, Prompt, parts_of
+from assay.models.prompt import Message, Prompt, parts_of
 
 _PLACE = re.compile(r"\{(instruction|query|passage)\}")
 

@@ -20,16 +20,15 @@ from assay.models.echo import written_out
 from assay.models.language_model import (
     Ability,
     Attention,
-    Candidate,
     Form,
     Generation,
     LanguageModel,
     Piece,
-    Prompt,
     PromptTooLong,
     SequenceScore,
 )
 from assay.models.probability_table import END, Distribution, TableRow, count, split
+from assay.models.prompt import Candidate, Prompt
 from assay.models.writing import Writing
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register

@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from assay.models.fit import TooLong, cut, fitted
-from assay.models.language_model import Ability, LanguageModel, Prompt
+from assay.models.language_model import Ability, LanguageModel
+from assay.models.prompt import Prompt
 from assay.models.protocols import CrossEncoder, Floats
 from assay.models.scorer_forms import FORMS, FormName, ScorerForm
 from assay.pipeline.canonical import digest

@@ -12,8 +12,9 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from assay.models import flops
 from assay.models.files.store import checked_name
-from assay.models.language_model import Ability, Prompt
+from assay.models.language_model import Ability
 from assay.models.local_model import LocalLanguageModel, Session
+from assay.models.prompt import Prompt
 from assay.models.threads import thread_count
 from assay.models.torch_models import torch_device
 from assay.models.transformers_engine.decoder import Decoder

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.models.language_model import Message, Prompt, conversation, parts_of
+from assay.models.prompt import Message, Prompt, conversation, parts_of
 from assay.pipeline.errors import ModelError, UsageError
 
 _PLACE = "\ue000{}\ue001"

@@ -10,7 +10,8 @@ before. The two take turns, and the one that begins changes with each repetition
 the same scores to the last bit; the benchmark ends with an error where they do not (on the
 processor; on a card within 1 %).
 
-Seconds are of all continuations together: the median with the 95 % interval of the median by
+Seconds are of all continuations together (one by one, those of a sample where ``--sampled`` says
+so, times what it stands for): the median with the 95 % interval of the median by
 bootstrap over repetitions, and the best. A ratio is of the two times of one repetition.
 """
 
@@ -51,7 +52,9 @@ class Row:
         continuations: how many follow it.
         continuation_tokens: tokens of all of them.
         shared: seconds within ``model.prefix``, a figure each repetition.
-        alone: seconds one by one.
+        alone: seconds one by one, of all continuations; see ``sampled``.
+        sampled: how many of them were measured one by one; the seconds are those of the
+            sample times ``continuations / sampled``.
         computed_shared: tokens that were computed within ``model.prefix``.
         computed_alone: tokens that were computed one by one.
     """
@@ -63,6 +66,7 @@ class Row:
     continuation_tokens: int
     shared: tuple[float, ...]
     alone: tuple[float, ...]
+    sampled: int
     computed_shared: int
     computed_alone: int
 
@@ -96,7 +100,14 @@ def text_of(model: LanguageModel, tokens: int, seed: int) -> str:
 
 
 def measure(
-    model: LanguageModel, key: str, *, tokens: int, count: int, length: int, repeats: int
+    model: LanguageModel,
+    key: str,
+    *,
+    tokens: int,
+    count: int,
+    length: int,
+    repeats: int,
+    sampled: int,
 ) -> Row:
     """One engine, started.
 
@@ -107,12 +118,14 @@ def measure(
         count: continuations.
         length: tokens of a continuation.
         repeats: repetitions after one that does not count.
+        sampled: continuations that are scored one by one, spread over all.
 
     Raises:
         SystemExit: if the two ways give other scores.
     """
     prefix = text_of(model, tokens, seed=1)
     other = text_of(model, tokens, seed=2)
+    chosen = [place * count // sampled for place in range(sampled)]
     texts = [f" {text_of(model, length - 1, seed=10 + place)}" for place in range(count)]
 
     def forget() -> None:
@@ -128,12 +141,12 @@ def measure(
     def one_by_one(context: RunContext) -> tuple[float, list[SequenceScore]]:
         seconds = 0.0
         scores = []
-        for text in texts:
+        for place in chosen:
             forget()
             begin = time.perf_counter()
-            scores += model.sequence_logprobs([(prefix, text)], [context])
+            scores += model.sequence_logprobs([(prefix, texts[place])], [context])
             seconds += time.perf_counter() - begin
-        return seconds, scores
+        return seconds * count / sampled, scores
 
     ways: Mapping[str, Callable[[RunContext], tuple[float, list[SequenceScore]]]] = {
         "shared": within,
@@ -149,7 +162,7 @@ def measure(
             computed[way] = context.cost.tokens_in - context.cost.tokens_cached
             if turn:
                 found[way].append(seconds)
-        _agree(model, scores["shared"], scores["alone"])
+        _agree(model, [scores["shared"][place] for place in chosen], scores["alone"])
     return Row(
         engine=model.name,
         model=key,
@@ -158,8 +171,9 @@ def measure(
         continuation_tokens=sum(model.count_tokens(text) for text in texts),
         shared=tuple(found["shared"]),
         alone=tuple(found["alone"]),
+        sampled=sampled,
         computed_shared=computed["shared"],
-        computed_alone=computed["alone"],
+        computed_alone=computed["alone"] * count // sampled,
     )
 
 
@@ -185,6 +199,7 @@ def rows(
     count: int = 20,
     length: int = 20,
     repeats: int = 5,
+    sampled: int = 20,
 ) -> list[Row]:
     """The figures of each engine, one after another in this process; see ``measure``."""
     found = []
@@ -192,7 +207,15 @@ def rows(
         model = _made(engine, key, device, tokens + 4 * length)
         model.start()
         found.append(
-            measure(model, key, tokens=tokens, count=count, length=length, repeats=repeats)
+            measure(
+                model,
+                key,
+                tokens=tokens,
+                count=count,
+                length=length,
+                repeats=repeats,
+                sampled=min(sampled, count),
+            )
         )
         model.close()
     return found
@@ -263,6 +286,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--continuations", type=int, default=20)
     parser.add_argument("--length", type=int, default=20, help="tokens of a continuation")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument(
+        "--sampled", type=int, default=20, help="continuations that are scored one by one"
+    )
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     options = parser.parse_args(arguments)
     load = os.getloadavg()[0]
@@ -274,14 +300,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count=options.continuations,
         length=options.length,
         repeats=options.repeats,
+        sampled=options.sampled,
     )
     versions = ", ".join(f"{one} {_version(one)}" for one in LIBRARIES)
     head = (
         f"Date: {datetime.date.today().isoformat()}. {os.cpu_count()} cores"
         f" ({platform.machine()}, {platform.system()}), device {options.device}, load {load:.1f} at"
         f" the start and {os.getloadavg()[0]:.1f} at the end. Python {platform.python_version()},"
-        f" {versions}. Model {options.model}; n = {options.repeats} repetitions after one that"
-        " does not count. Medians with [95 % interval] and the best."
+        f" {versions}. Model {options.model}; {min(options.sampled, options.continuations)} of the"
+        f" {options.continuations} continuations scored one by one; n = {options.repeats}"
+        " repetitions after one that does not count. Medians with [95 % interval] and the best."
     )
     print(f"{head}\n\n{markdown(found)}")
     if options.json is not None:

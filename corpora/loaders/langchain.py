@@ -78,7 +78,7 @@ def _each(
             return
         except AssayError:
             raise
-        except Exception as error:
+        except Exception as error:  # loaders raise classes of their own libraries, with no root
             raise Unreadable(
                 f"document {number}: the langchain loader failed:"
                 f" {type(error).__name__}: {str(error)[:200]}"

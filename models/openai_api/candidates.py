@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from assay.models.language_model import Candidate
 from assay.models.openai_api.events import UnreadableReply
 from assay.models.openai_api.replies import Reply, TokenLogprob, read_whole
 from assay.models.openai_api.tokens import TokenCounter
+from assay.models.prompt import Candidate
 from assay.pipeline.errors import UsageError
 
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from assay.models.language_model import Form, Prompt, PromptTooLong, conversation, parts_of
+from assay.models.language_model import Form, PromptTooLong
 from assay.models.openai_api.config import OpenAiConfig
 from assay.models.openai_api.tokens import TokenCounter
+from assay.models.prompt import Prompt, conversation, parts_of
 from assay.models.vocabulary import clean
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import UsageError
@@ -45,11 +46,12 @@ class RequestBodies:
         self,
         prompt: Prompt,
         context: RunContext,
+        *,
         max_tokens: int,
-        stop: Sequence[str],
-        form: Form | None,
-        temperature: float | None,
-        draw: int,
+        stop: Sequence[str] = (),
+        form: Form | None = None,
+        temperature: float | None = None,
+        draw: int = 0,
     ) -> dict[str, Any]:
         """A text that is to be written; see ``LanguageModel.stream``."""
         if max_tokens < 1:

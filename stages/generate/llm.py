@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from assay.models.fit import cut
-from assay.models.language_model import Ability, Generation, LanguageModel, Prompt
+from assay.models.language_model import Ability, Generation, LanguageModel
+from assay.models.prompt import Prompt
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
 from assay.pipeline.text import content_words, fold, sentences

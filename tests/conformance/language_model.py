@@ -25,14 +25,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from assay.models.language_model import (
-    Ability,
-    Form,
-    Generation,
-    LanguageModel,
-    Message,
-    PromptTooLong,
-)
+from assay.models.language_model import Ability, Form, Generation, LanguageModel, PromptTooLong
+from assay.models.prompt import Message
 from assay.pipeline.context import DeadlineExceeded, RunContext
 from assay.pipeline.errors import UsageError
 from tests.conformance.model_subject import (

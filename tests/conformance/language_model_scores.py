@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from assay.models.language_model import Ability, Candidate, PromptTooLong, extended
+from assay.models.language_model import Ability, PromptTooLong
+from assay.models.prompt import Candidate, extended
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import UsageError
 from tests.conformance.language_model import LONG, PROMPTS, LanguageModelSubject

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from assay.models.echo import Echo, EchoConfig, EchoRule, written_out
 from assay.models.hash_embedder import HashEmbedder, HashEmbedderConfig
-from assay.models.language_model import Generation, Message, PromptTooLong
+from assay.models.language_model import Generation, PromptTooLong
 from assay.models.overlap_cross_encoder import OverlapCrossEncoder
+from assay.models.prompt import Message
 from assay.pipeline.component import Config
 from assay.pipeline.context import RunContext
 from assay.pipeline.registry import find

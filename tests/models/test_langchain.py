@@ -26,7 +26,8 @@ from pydantic import SecretStr, ValidationError
 from assay.models.langchain_chat import LangchainChat
 from assay.models.langchain_embeddings import LangchainEmbeddings
 from assay.models.langchain_settings import described, estimated_tokens
-from assay.models.language_model import Form, Generation, LanguageModel, Message, PromptTooLong
+from assay.models.language_model import Form, Generation, LanguageModel, PromptTooLong
+from assay.models.prompt import Message
 from assay.models.protocols import Embedder
 from assay.pipeline import Answer, Query, RunContext, Scope, build_text, registry
 from assay.pipeline.context import DeadlineExceeded

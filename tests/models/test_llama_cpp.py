@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.models.language_model import Form, Generation, Message
+from assay.models.language_model import Form, Generation
 from assay.models.llama_cpp import LlamaCpp, LlamaCppConfig
 from assay.models.llama_cpp_engine.vocabulary import LlamaCppVocabulary
+from assay.models.prompt import Message
 from assay.models.vocabulary import RUN
 from assay.pipeline.context import DeadlineExceeded, RunContext
 from assay.pipeline.errors import ModelError, UsageError

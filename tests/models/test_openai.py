@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from assay.models.language_model import Ability, Form, Generation, Message, PromptTooLong
+from assay.models.language_model import Ability, Form, Generation, PromptTooLong
 from assay.models.openai import OpenAi
+from assay.models.prompt import Message
 from assay.pipeline.context import Budget, BudgetExceeded, RunContext
 from assay.pipeline.errors import ModelError, UsageError
 from tests.models.faulty_server import (

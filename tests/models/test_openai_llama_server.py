@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from assay.models.language_model import Form, Generation, Message
+from assay.models.language_model import Form, Generation
 from assay.models.openai import OpenAi
 from assay.models.openai_embedder import OpenAiEmbedder
+from assay.models.prompt import Message
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError
 from tests.models.llama_server import MODEL, llama_server

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from assay.models import testing
 from assay.models.echo_reader import EchoReader, EchoReaderConfig, first_order
-from assay.models.language_model import Ability, Form, Message, PromptTooLong
+from assay.models.language_model import Ability, Form, PromptTooLong
 from assay.models.probability_table import split
+from assay.models.prompt import Message
 from assay.models.table_language_model import TableLanguageModel
 from assay.models.testing import (
     BiasedCrossEncoder,

@@ -14,15 +14,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from assay.models import account
-from assay.models.language_model import (
-    Ability,
-    Candidate,
-    LanguageModel,
-    Message,
-    Prompt,
-    PromptTooLong,
-    parts_of,
-)
+from assay.models.language_model import Ability, LanguageModel, PromptTooLong
+from assay.models.prompt import Candidate, Message, Prompt, parts_of
 from assay.models.scorer_forms import FORMS
 from assay.models.token_logit_scorer import TokenLogitScorer, TokenLogitScorerConfig
 from assay.pipeline.component import Config

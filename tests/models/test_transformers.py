@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.models.language_model import Ability, Form, Message, Prompt
+from assay.models.language_model import Ability, Form
+from assay.models.prompt import Message, Prompt
 from assay.models.transformers import TransformersConfig, TransformersModel
 from assay.models.transformers_engine.decoder import Decoder
 from assay.pipeline.context import DeadlineExceeded, RunContext

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from assay.models.language_model import Message, Prompt
 from assay.models.llama_cpp import LlamaCpp, LlamaCppConfig
+from assay.models.prompt import Message, Prompt
 from assay.models.transformers import TransformersConfig, TransformersModel
 from assay.pipeline.context import RunContext
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.models.language_model import Message, Prompt, extended
+from assay.models.prompt import Message, Prompt, extended
 from assay.models.vocabulary import RUN, SHORTEST, Reading, Vocabulary, read, run_ends
 from assay.pipeline.errors import ModelError, UsageError
 

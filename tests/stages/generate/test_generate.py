@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.models.echo import Echo, EchoConfig, EchoRule
-from assay.models.language_model import Generation, Prompt
+from assay.models.language_model import Generation
 from assay.models.overlap_cross_encoder import OverlapCrossEncoder
+from assay.models.prompt import Prompt
 from assay.pipeline import Abstention, AbstentionReason, Answer, RunContext
 from assay.pipeline.component import Config
 from assay.stages.generate.extractive import Extractive, ExtractiveConfig

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +38,7 @@ class OnnxEncoder:
 
     Args:
         digest: sha256 of weights and tokenizer together.
+        threads: how many of ``pool``'s there are.
     """
 
     session: Any
@@ -46,6 +47,7 @@ class OnnxEncoder:
     shape: flops.TransformerShape
     digest: str
     max_tokens: int
+    threads: int
     pool: ThreadPoolExecutor
 
     def encode(self, text: str) -> Any:
@@ -100,14 +102,22 @@ class OnnxEncoder:
         if len(windows) == 1:
             return [one(0)]
         order = sorted(range(len(windows)), key=lambda place: -len(windows[place].ids))
-        futures = {place: self.pool.submit(one, place) for place in order}
+        waiting = iter(order)  # the threads take from it in turn, so none waits for another
+        results: dict[int, Result] = {}
+
+        def some() -> None:
+            for place in waiting:
+                results[place] = one(place)
+
+        futures = [self.pool.submit(some) for _ in range(min(self.threads, len(windows)))]
         try:
-            for place in order:  # so that the first failure is seen first
-                futures[place].result()
-            return [futures[place].result() for place in range(len(windows))]
+            for future in futures:
+                future.result()
         finally:
-            for future in futures.values():
-                future.cancel()
+            for _ in waiting:  # after a failure nothing more is begun
+                pass
+            wait(futures)
+        return [results[place] for place in range(len(windows))]
 
     def operations(self, tokens: int) -> float:
         """Operations for a window of so many tokens."""
@@ -163,6 +173,7 @@ def load(
         shape, longest = _described(folder, name)
     if max_tokens > longest:
         raise UsageError(f"{name}: max_tokens is {max_tokens}, but the model reads {longest}")
+    at_once = thread_count(threads)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -187,7 +198,8 @@ def load(
         shape=shape,
         digest=found.sha256(weights) + found.sha256(tokenizer_file),
         max_tokens=max_tokens,
-        pool=ThreadPoolExecutor(thread_count(threads), thread_name_prefix="assay-onnx"),
+        threads=at_once,
+        pool=ThreadPoolExecutor(at_once, thread_name_prefix="assay-onnx"),
     )
 
 

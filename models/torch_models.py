@@ -124,7 +124,7 @@ def roomy_batch(shape: TransformerShape, bytes_a_number: int) -> int:
     """
     import torch
 
-    free, _ = torch.cuda.mem_get_info()
+    free: int = torch.cuda.mem_get_info()[0]
     a_token = (8 * shape.hidden + 4 * shape.feed_forward) * bytes_a_number
     return max(1, min(1 << 16, free // 2 // a_token))
 

@@ -190,6 +190,8 @@ def _classes() -> tuple[Any, Any]:
     class GrowingLayer(DynamicLayer):  # type: ignore[misc, no-untyped-call, unused-ignore]
         """A layer whose room depends on its length alone, so that results do too."""
 
+        keys: Any
+        values: Any
         room: tuple[Any, Any] | None = None
 
         @classmethod

@@ -15,7 +15,8 @@ from assay.models.protocols import CrossEncoder, Floats
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import RunContext
-from assay.pipeline.text import content_words, sentences, words
+from assay.pipeline.sentences import sentences
+from assay.pipeline.text import content_words, words
 from assay.pipeline.words import ScoreKind
 
 USUAL_WORDS = 100

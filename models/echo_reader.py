@@ -8,7 +8,8 @@ from pydantic import Field, field_validator
 
 from assay.models.echo import Scripted
 from assay.pipeline.component import Config, register
-from assay.pipeline.text import content_words, sentences
+from assay.pipeline.sentences import sentences
+from assay.pipeline.text import content_words
 
 _ORDER = re.compile(
     r"""(?:^|[.!?:;,\n"'(\[]\s*|\b(?:and|please|then|instead|must|should|always|only|just)\s+)

@@ -17,24 +17,19 @@ from assay.models.files.store import checked_name, default_store
 from assay.models.local_cross_encoder import LocalCrossEncoder
 from assay.models.plain_tokenizer import plain_tokenizer
 from assay.models.text_windows import Window, readable, token_windows
-from assay.models.threads import thread_count
 from assay.models.torch_models import (
     batches,
+    batching,
     check_length,
     folder_digest,
     model_folder,
-    roomy_batch,
     shape_of,
     torch_device,
-    worker_threads,
 )
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import AssayError, ModelError
-
-HALF_BATCH = 2048
-"""Tokens of a batch on the processor in half precision, where single pairs are slower."""
 
 _PROBE = ("How far do birds fly?", "Birds can fly over the sea and back again.")
 
@@ -126,13 +121,9 @@ class TorchCrossEncoder(LocalCrossEncoder[_Loaded]):
         padding = tokenizer.pad_token_id
         if padding is not None and model.config.pad_token_id is None:
             model.config.pad_token_id = padding  # a classifier finds the last token by it
-        pool, budget = None, self.config.batch_tokens
-        if not budget and device == "cuda":
-            budget = roomy_batch(shape, 4 if self.config.dtype == "float32" else 2)
-        elif not budget and self.config.dtype != "float32":
-            budget = HALF_BATCH
-        elif not budget:
-            pool = worker_threads(thread_count(0))
+        pool, budget = batching(
+            self.config.batch_tokens, dtype=self.config.dtype, device=device, shape=shape
+        )
         self._engine = _Loaded(
             model=model.to(device),
             tokenizer=plain,

@@ -19,24 +19,19 @@ from assay.models.plain_tokenizer import plain_tokenizer
 from assay.models.pooling import unit
 from assay.models.protocols import Floats
 from assay.models.text_windows import Window, readable, spaced, token_windows
-from assay.models.threads import thread_count
 from assay.models.torch_models import (
     batches,
+    batching,
     check_length,
     folder_digest,
     model_folder,
-    roomy_batch,
     shape_of,
     torch_device,
-    worker_threads,
 )
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import register
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError
-
-HALF_BATCH = 2048
-"""Tokens of a batch on the processor in half precision, where single texts are slower."""
 
 _PROBE = "Birds can fly over the sea and back again."
 
@@ -124,16 +119,11 @@ class TorchEmbedder(LocalEmbedder[_Loaded]):
         found = default_store().locate(self.config.model)
         folder = model_folder(str(found.path), self.name)
         model = self._read(folder, device)
-        pool = None
         backbone = model[0].auto_model
         shape = shape_of(backbone.config)
-        budget = self.config.batch_tokens
-        if not budget and device == "cuda":
-            budget = roomy_batch(shape, 4 if self.config.dtype == "float32" else 2)
-        elif not budget and self.config.dtype != "float32":
-            budget = HALF_BATCH
-        elif not budget:
-            pool = worker_threads(thread_count(0))
+        pool, budget = batching(
+            self.config.batch_tokens, dtype=self.config.dtype, device=device, shape=shape
+        )
         tokenizer = model.tokenizer
         padding = tokenizer.pad_token_id
         self._engine = _Loaded(

@@ -12,6 +12,7 @@ from typing import Any
 
 from assay.models.files.manifest import MANIFEST
 from assay.models.flops import TransformerShape
+from assay.models.threads import thread_count
 from assay.pipeline.errors import ModelError, UsageError
 
 _READ = (".safetensors", ".json", ".txt", ".model")
@@ -127,6 +128,33 @@ def roomy_batch(shape: TransformerShape, bytes_a_number: int) -> int:
     free: int = torch.cuda.mem_get_info()[0]
     a_token = (8 * shape.hidden + 4 * shape.feed_forward) * bytes_a_number
     return max(1, min(1 << 16, free // 2 // a_token))
+
+
+HALF_BATCH = 2048
+"""Tokens of a batch on the processor in half precision, where single texts are slower."""
+
+
+def batching(
+    asked: int, *, dtype: str, device: str, shape: TransformerShape
+) -> tuple[ThreadPoolExecutor | None, int]:
+    """How texts go through a model: threads that take each text alone, or batches.
+
+    Args:
+        asked: most tokens of a batch by the config; 0 lets the engine decide.
+        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        device: ``cpu`` or ``cuda``.
+        shape: of the model.
+
+    Returns:
+        Threads (None where batches are made), and most tokens of a batch (0 without batches).
+    """
+    if asked:
+        return None, asked
+    if device == "cuda":
+        return None, roomy_batch(shape, 4 if dtype == "float32" else 2)
+    if dtype != "float32":
+        return None, HALF_BATCH
+    return worker_threads(thread_count(0)), 0
 
 
 def worker_threads(count: int) -> ThreadPoolExecutor:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import click
 
 from assay.apps.console import notes
 from assay.apps.examples import locate
+from assay.corpora.citing import where
 from assay.corpora.corpus import Corpus
 from assay.guards.risk.certificate import apply
-from assay.pipeline import Pipeline, Query, Scope, build
+from assay.pipeline import Passage, Pipeline, Query, Scope, build
 from assay.pipeline.compose import target_of
 from assay.pipeline.errors import UsageError
 
@@ -95,6 +96,26 @@ def corpus_of(pipeline: Pipeline, name: str | None = None) -> tuple[str, Corpus]
             f"expected one corpus, found {', '.join(known) or 'none'}; name one with --corpus"
         )
     return next(iter(found.items()))
+
+
+def place_in(pipeline: Pipeline, query: Query) -> Callable[[Passage], str]:
+    """Says where a passage stands, by the raw text of its document in the pipeline's corpora.
+
+    Args:
+        pipeline: started.
+        query: on whose behalf documents are read.
+    """
+    found = [one for one in pipeline.resources.values() if isinstance(one, Corpus)]
+
+    def place(passage: Passage) -> str:
+        for corpus in found:
+            try:
+                return where(passage, corpus.document(passage.document_id, query))
+            except UsageError:
+                continue  # it comes from another corpus
+        return where(passage)
+
+    return place
 
 
 def question(text: str, *, tenant: str, roles: tuple[str, ...] = ()) -> Query:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.markup import escape
 
 from assay.apps.console import out
+from assay.corpora.citing import where
 from assay.pipeline import Abstention, Answer, Passage, RunRecord
 
 SNIPPET = 240
 """Characters of a cited passage that are shown."""
 
 
-def outcome(record: RunRecord) -> None:
-    """Print an answer with numbered citations, or an abstention with its reason."""
+Place = Callable[[Passage], str]
+"""Says where a passage stands."""
+
+
+def outcome(record: RunRecord, place: Place = where) -> None:
+    """Print an answer with numbered citations, or an abstention with its reason.
+
+    Args:
+        record: of the run.
+        place: says where a passage stands.
+    """
     match record.outcome:
         case Answer() as answer:
-            _answer(answer)
+            _answer(answer, place)
         case Abstention() as abstention:
-            _abstention(abstention)
+            _abstention(abstention, place)
         case None:
             out.print(f"[red]failed[/]: {escape(str(record.error))}")
     out.print(f"[dim]{escape(funnel(record))}[/]")
 
 
-def _answer(answer: Answer) -> None:
+def _answer(answer: Answer, place: Place) -> None:
     numbers = {passage.id: number for number, passage in enumerate(answer.evidence, 1)}
     text, position = "", 0
     for citation in sorted(answer.citations, key=lambda one: one.end):
@@ -32,7 +44,7 @@ def _answer(answer: Answer) -> None:
         position = citation.end
     out.print(f"[bold green]{escape(text + answer.text[position:])}[/]")
     for passage in answer.evidence:
-        out.print(f"  [{numbers[passage.id]}] {_cite(passage)}", markup=False)
+        out.print(f"  [{numbers[passage.id]}] {_cite(passage, place)}", markup=False)
     if answer.confidence is not None:
         certificate = answer.certificate or "uncertified"
         out.print(
@@ -41,7 +53,7 @@ def _answer(answer: Answer) -> None:
         )
 
 
-def _abstention(abstention: Abstention) -> None:
+def _abstention(abstention: Abstention, place: Place) -> None:
     out.print(f"[bold yellow]No answer[/] ({abstention.reason.value}): {escape(abstention.detail)}")
     if abstention.score is not None and abstention.threshold is not None:
         out.print(
@@ -49,16 +61,15 @@ def _abstention(abstention: Abstention) -> None:
             f" {abstention.threshold:.2f} ({abstention.score.kind.value})[/]"
         )
     for passage in abstention.evidence[:2]:
-        out.print(f"  near: {_cite(passage)}", markup=False)
+        out.print(f"  near: {_cite(passage, place)}", markup=False)
     if abstention.next_step:
         out.print(f"  {escape(abstention.next_step)}")
 
 
-def _cite(passage: Passage) -> str:
+def _cite(passage: Passage, place: Place) -> str:
     text = " ".join(passage.text.split())
     cut = text if len(text) <= SNIPPET else text[:SNIPPET].rsplit(" ", 1)[0] + " ..."
-    place = passage.title or passage.document_id
-    return f"{place} ({passage.document_id}, characters {passage.start}-{passage.end}): {cut}"
+    return f"{passage.title or passage.document_id} ({place(passage)}): {cut}"
 
 
 def funnel(record: RunRecord) -> str:

@@ -6,7 +6,7 @@ The folder holds ``docs.jsonl`` (id, text), ``queries.jsonl`` (id, text, and per
 that a question is about as ``meta.scope.value``) and ``spans.jsonl`` (qid, docid, start, end). The
 table goes to standard output and ``table.md``, the figures to ``figures.json`` in ``--out``.
 
-A token is a word, and a character of a script without spaces (``corpora.chunk.count_words``). For a
+A token is a word, and a character of a script without spaces (``corpora.chunkers.spans``). For a
 question let ``E`` be the tokens that its reference spans touch, and ``R`` the multiset of the
 tokens of the chunks retrieved, in which a token counts as often as it is retrieved. With ``H``
 the tokens of ``E`` that are in ``R``, each once:
@@ -22,7 +22,7 @@ percentile intervals by bootstrap over questions (1,000 samples, seed 0). Source
 Troynikov 2024, "Evaluating Chunking Strategies for Retrieval", section on metrics; there tokens are
 a model's, here words, so that no tokenizer is needed.
 
-Documents are loaded by ``loaded`` below and no loader, so that only the cutting differs. Five
+Documents are made by ``document`` below and no loader, so that only the cutting differs. Five
 chunks of a larger budget are more text: the figures compare chunkers within one budget only, and
 there with an eye on the mean size.
 """
@@ -41,25 +41,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import bm25s
 import numpy as np
 
-from assay.corpora.analyzer import UNSPACED, Analyzer
-from assay.corpora.chunk import cut as present_cut
+from assay.corpora.analyzer import Analyzer
+from assay.corpora.block import Block, Kind
 from assay.corpora.chunkers.by_rows import ByRows
 from assay.corpora.chunkers.by_sentences import BySentences
 from assay.corpora.chunkers.by_structure import ByStructure
 from assay.corpora.chunkers.by_tokens import ByTokens
 from assay.corpora.chunkers.chunker import Chunker
+from assay.corpora.chunkers.spans import word_offsets
 from assay.corpora.document import Document
-from assay.corpora.lexical import LexicalIndex
-from assay.corpora.loaders.loaded import Block, Kind, Loaded
 from assay.evaluation.resampling import Estimate, Resampler, mean
 from assay.pipeline.words import Scope
 
 BUDGETS = (80, 120, 200, 400)
 TOP = 5
 FIGURES = ("recall", "precision", "iou", "omega")
-_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]{{1,80}}")
 _LINE = re.compile(r"[^\n]*\n?")
 _HEADING = re.compile(r"\s*((?:= ?){1,6})\s?[^=\n]+?((?:= ?){1,6})\s*")
 Interval = tuple[int, int]
@@ -83,19 +82,6 @@ class Question:
     spans: tuple[tuple[str, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
-    """The passages that ``corpora.chunk`` makes today."""
-
-    budget: int
-
-    def cut(self, loaded: Loaded) -> list[Block]:
-        """Their offsets."""
-        document = Document("d", loaded.text, Scope("benchmark"))
-        found = present_cut(document, max_words=self.budget)
-        return [Block(one.start, one.end, "paragraph") for one in found]
-
-
 class Words:
     """The tokens of a text, by number.
 
@@ -105,7 +91,7 @@ class Words:
     """
 
     def __init__(self, text: str) -> None:
-        found = [match.span() for match in _WORD.finditer(text)]
+        found = word_offsets(text)
         self._starts = [start for start, _ in found]
         self._ends = [end for _, end in found]
 
@@ -118,15 +104,9 @@ class Words:
         return first, max(first, bisect_left(self._starts, end))
 
 
-def word_offsets(text: str) -> list[tuple[int, int]]:
-    """Words as the tokens of ``ByTokens``."""
-    return [match.span() for match in _WORD.finditer(text)]
-
-
-def chunkers(budget: int) -> Mapping[str, Chunker | Present]:
+def chunkers(budget: int) -> Mapping[str, Chunker]:
     """What is compared."""
     return {
-        "chunk.py (present)": Present(budget),
         "structure": ByStructure(budget),
         "structure, overlap 1 sentence": ByStructure(budget, overlap=1),
         "sentences": BySentences(budget),
@@ -137,8 +117,8 @@ def chunkers(budget: int) -> Mapping[str, Chunker | Present]:
     }
 
 
-def loaded(text: str) -> Loaded:
-    """A raw text as blocks: lines ``= Title =`` are headings, lines with ``|`` table rows.
+def document(text: str) -> Document:
+    """A raw text with its blocks: lines ``= Title =`` are headings, lines with ``|`` table rows.
 
     Paragraphs end at blank lines; in a text without blank lines at every line.
     """
@@ -156,7 +136,7 @@ def loaded(text: str) -> Loaded:
         else:
             blocks.append(Block(start, end, kind, level))
         is_open = kind == "paragraph"
-    return Loaded(text, tuple(blocks))
+    return Document("d", text, Scope("benchmark"), blocks=tuple(blocks))
 
 
 def _kind(line: str) -> tuple[Kind, int]:
@@ -196,7 +176,7 @@ def score(
 
 
 def measure(
-    texts: Mapping[str, str], questions: Sequence[Question], chunker: Chunker | Present
+    texts: Mapping[str, str], questions: Sequence[Question], chunker: Chunker
 ) -> tuple[dict[str, list[float]], list[int]]:
     """Figures of each question, and the words of each chunk."""
     words = {name: Words(text) for name, text in texts.items()}
@@ -207,15 +187,17 @@ def measure(
     starts: list[tuple[int, int]] = []
     for name, text in texts.items():
         first[name] = len(chunks)
-        for one in chunker.cut(loaded(text)):
+        for one in chunker.cut(document(text)):
             chunks.append((name, words[name].touched(one.start, one.end)))
             starts.append((one.start, one.end))
             terms.append(analyzer.terms(text[one.start : one.end]))
     borders = dict(zip(first, [*list(first.values())[1:], len(chunks)], strict=True))
-    index = LexicalIndex.build(terms, k1=0.9, b=0.4)
+    index = bm25s.BM25(k1=0.9, b=0.4, method="lucene", backend="numpy")
+    index.index(terms, show_progress=False)
     found: dict[str, list[float]] = {key: [] for key in FIGURES}
     for question in questions:
-        scores = index.scores(analyzer.terms(question.text)).copy()
+        known = [term for term in analyzer.terms(question.text) if term in index.vocab_dict]
+        scores = index.get_scores(known) if known else np.zeros(len(terms), dtype=np.float32)
         if question.scope in first:
             inside = slice(first[question.scope], borders[question.scope])
             masked = np.zeros_like(scores)

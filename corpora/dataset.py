@@ -71,7 +71,8 @@ class Dataset:
 def to_query(labelled: LabelledQuery, tenant: str = DEFAULT_TENANT) -> Query:
     """The question as a pipeline takes it.
 
-    ``meta.scope`` becomes a filter, and ``meta.roles`` the asker's roles.
+    ``meta.scope`` becomes a filter, ``meta.where`` a further one in the filter language, and
+    ``meta.roles`` the asker's roles.
     """
     scope = labelled.meta.get("scope")
     return Query(
@@ -79,6 +80,7 @@ def to_query(labelled: LabelledQuery, tenant: str = DEFAULT_TENANT) -> Query:
         scope=Scope(tenant, tuple(labelled.meta.get("roles", ()))),
         id=labelled.id,
         filters={} if scope is None else {scope["field"]: scope["value"]},
+        where=str(labelled.meta.get("where", "")),
     )
 
 

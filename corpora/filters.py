@@ -39,6 +39,9 @@ from typing import Any, Literal, TypeAlias, get_args
 from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Scalar
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 LONGEST = 50_000
 """Most characters of a filter as text."""
 

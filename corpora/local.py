@@ -1,106 +1,87 @@
-"""``corpora.local@1``: a corpus in one folder, searched by BM25 and by embeddings.
+"""``corpora.local@1``: a corpus in one folder of this machine.
 
-Dense search compares with every visible vector (one matrix product), which is
-exact and takes milliseconds up to some hundred thousand passages.
+Documents and passages lie in SQLite (``storage``), and each tenant has indexes of its own: BM25,
+vectors where there is an embedder, learned sparse weights where there is a sparse encoder. A search
+opens the indexes of the asker's tenant and of no other; roles and filters become the rows that it
+may choose from. ``indexing`` has the index run, ``opened`` a generation that is searched.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, field_validator
 
-from assay.corpora.analyzer import Analyzer, StemmerName, StopWords, words
-from assay.corpora.chunk import cut
-from assay.corpora.corpus import Corpus, IndexReport, Progress
-from assay.corpora.deduplicate import Entry, merge_duplicates, merkle_root
+from assay.corpora.analyzer import Analyzer
+from assay.corpora.chunkers.making import REVISION, make_chunker
+from assay.corpora.corpus import Corpus, IndexReport, Progress, TermStatistics
 from assay.corpora.document import Document
-from assay.corpora.embedding_cache import embed_cached
-from assay.corpora.generations import current, has_generation, locked, write_generation
-from assay.corpora.lexical import LexicalIndex
-from assay.corpora.selection import Mask, Visibility, best_rows
-from assay.models.protocols import Embedder, Floats
-from assay.pipeline.canonical import digest
-from assay.pipeline.codec import from_json, to_json
-from assay.pipeline.component import Config, register, relative_to
+from assay.corpora.filters import Filter
+from assay.corpora.fusion import reciprocal_rank_fusion
+from assay.corpora.indexes.index import Searcher
+from assay.corpora.indexes.lexical import LexicalSearcher, Words
+from assay.corpora.indexing import IndexRun
+from assay.corpora.kinds import BM25, DENSE, SCORES, SPARSE, bm25_kind, dense_kind, sparse_kind
+from assay.corpora.local_config import LocalCorpusConfig
+from assay.corpora.opened import Opened
+from assay.corpora.passages import passages_of
+from assay.corpora.storage.sqlite_store import SqliteStore
+from assay.corpora.storage.store import DocumentFacts
+from assay.corpora.visible import wanted
+from assay.models.protocols import Embedder, Floats, SparseEncoder
+from assay.pipeline.canonical import canonical_json
+from assay.pipeline.component import register
 from assay.pipeline.context import RunContext
-from assay.pipeline.errors import CorpusError, DataError, UsageError
-from assay.pipeline.words import Hit, Passage, Query, Score, ScoreKind
+from assay.pipeline.errors import CorpusError, ScopeError, UsageError
+from assay.pipeline.words import Hit, Passage, Query, Ranking, Scalar, Score
 
-
-def rendered(passage: Passage) -> str:
-    """What is indexed and embedded of a passage: its title, a line end, its text."""
-    return f"{passage.title}\n{passage.text}" if passage.title else passage.text
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """An index in memory; rows are in order of passage id."""
-
-    passages: tuple[Passage, ...]
-    rows: Mapping[str, int]
-    visibility: Visibility
-    lexical: LexicalIndex
-    vectors: Floats | None
-    vocabulary: Mapping[str, int]
-    fingerprint: str
-
-
-class LocalCorpusConfig(Config):
-    """Settings of ``corpora.local@1``: where the corpus lies, how documents are cut and read."""
-
-    path: str = Field(description="folder of the index, relative to the pipeline file")
-    max_words: int = Field(
-        default=120, ge=20, le=2000, description="most words of a passage; a tail may exceed it"
-    )
-    overlap: int = Field(
-        default=0, ge=0, le=5, description="sentences repeated from the passage before"
-    )
-    stop_words: StopWords = Field(default="none", description="function words that BM25 leaves out")
-    stemmer: StemmerName = Field(default="english", description="folding of word endings")
-    k1: float = Field(default=1.2, ge=0, le=10, description="BM25: how soon repetition is enough")
-    b: float = Field(default=0.75, ge=0, le=1, description="BM25: how much length counts")
-
-    @field_validator("path")
-    @classmethod
-    def _seen_from_the_file(cls, path: str, info: ValidationInfo) -> str:
-        if not path.strip():
-            raise ValueError("the corpus needs a folder; write for example 'path: index'")
-        base = (info.context or {}).get("base", Path())
-        return str(relative_to(base, path))
+RRF_K = 60
+"""Damping where several fields are searched and fused by rank."""
 
 
 @register("corpora.local@1")
 class LocalCorpus(Corpus):
-    """Passages, BM25 and vectors in a folder; one index run at a time, many readers.
+    """Documents, passages and indexes in a folder; one index run at a time, many readers.
 
     Args:
         config: see ``LocalCorpusConfig``.
-        embedder: makes vectors; None for a corpus that is searched by BM25 only.
+        embedder: makes vectors; None for a corpus that is not searched by meaning.
+        sparse_encoder: makes learned sparse weights; None for a corpus without them.
     """
 
     Config = LocalCorpusConfig
 
-    def __init__(self, config: LocalCorpusConfig, *, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self,
+        config: LocalCorpusConfig,
+        *,
+        embedder: Embedder | None = None,
+        sparse_encoder: SparseEncoder | None = None,
+    ) -> None:
         super().__init__(config)
         self._embedder = embedder
+        self._encoder = sparse_encoder
         self._folder = Path(config.path)
-        self._analyzer = Analyzer(stop_words=config.stop_words, stemmer=config.stemmer)
-        self._loaded: _Loaded | None = None
+        self._store = SqliteStore(self._folder)
+        self._analyzer = Analyzer(
+            stop_words=config.stop_words, stemmer=config.stemmer, cjk=config.cjk
+        )
+        self._open: Opened | None = None
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """The ways in which it can be searched."""
+        models = {DENSE: self._embedder, SPARSE: self._encoder}
+        return frozenset({BM25, *(kind for kind, model in models.items() if model is not None)})
 
     def prepare(self, base: Path) -> tuple[str, ...]:
         """See ``Component.prepare``: an embedder whose vectors are not compared by cosine."""
         return self._unsuited()
 
     def start(self) -> None:
-        """Load the index and check it against its digests.
+        """Open the newest generation.
 
         Raises:
             UsageError: if the embedder's vectors are not compared by cosine.
@@ -108,47 +89,52 @@ class LocalCorpus(Corpus):
         """
         for sentence in self._unsuited():
             raise UsageError(f"{self.name}: {sentence}")
-        folder, manifest = current(self._folder)
-        for name, wanted in self._settings().items():
-            if manifest["settings"].get(name) != wanted:
+        snapshot = self._store.snapshot()
+        try:
+            if not snapshot.generation:
                 raise CorpusError(
-                    f"the index in '{self._folder}' was made with "
-                    f"{name}={manifest['settings'].get(name)!r}, the pipeline says {wanted!r}: "
-                    "index again with 'assay index PIPELINE --docs PATH'"
+                    f"no index in '{self._folder}': make one with 'assay index PIPELINE --docs"
+                    " PATH'"
                 )
-        entries = _read_entries(folder / "passages.jsonl")
-        vectors_file = folder / "vectors.npy"
-        self._loaded = _Loaded(
-            passages=tuple(entry.passage for entry in entries),
-            rows={
-                name: row
-                for row, entry in enumerate(entries)
-                for name in (entry.passage.id, *(alias.id for alias in entry.aliases))
-            },
-            visibility=Visibility(entries),
-            lexical=LexicalIndex.read(folder / "bm25"),
-            vectors=np.load(vectors_file, allow_pickle=False) if vectors_file.exists() else None,
-            vocabulary=json.loads((folder / "vocabulary.json").read_text(encoding="utf-8")),
-            fingerprint=digest([self.name, manifest["merkle_root"], manifest["settings"]]),
-        )
+            for name, said in self._settings().items():
+                if snapshot.settings.get(name) != said:
+                    raise CorpusError(
+                        f"the index in '{self._folder}' was made with"
+                        f" {name}={snapshot.settings.get(name)!r}, the pipeline says {said!r}:"
+                        " index again with 'assay index PIPELINE --docs PATH'"
+                    )
+            opened = Opened(self._folder, snapshot, self._kinds())
+        except BaseException:
+            snapshot.close()
+            raise
+        self.close()
+        self._open = opened
 
     @property
     def indexed(self) -> bool:
         """Whether there is an index to start from; it may still be damaged."""
-        return has_generation(self._folder)
-
-    def close(self) -> None:
-        """Forget the index."""
-        self._loaded = None
-
-    def fingerprint(self) -> str:
-        """sha256 over passages (Merkle root), settings and embedder; not over the path."""
-        return self._index().fingerprint
+        return self._store.exists
 
     @property
-    def passages(self) -> Sequence[Passage]:
-        """All passages by id, of every scope: for building labelled sets, not for answers."""
-        return self._index().passages
+    def generation(self) -> int:
+        """Number of the generation that is searched."""
+        return self._opened().snapshot.generation
+
+    def close(self) -> None:
+        """Let the generation go."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def fingerprint(self) -> str:
+        """sha256 over passages (Merkle root), settings, embedder and indexes; not the path."""
+        return self._opened().fingerprint
+
+    def every_passage(self) -> Iterator[Passage]:
+        """All passages, of every scope: for building labelled sets, not for answers."""
+        return self._opened().every_passage()
+
+    # -- writing --------------------------------------------------------------
 
     def index(
         self,
@@ -156,8 +142,9 @@ class LocalCorpus(Corpus):
         *,
         skipped: Mapping[str, str],
         progress: Progress,
+        keep: bool = False,
     ) -> IndexReport:
-        """See ``Corpus.index``. The embedder must be started, the corpus need not be.
+        """See ``Corpus.index``. Models must be started, the corpus need not be.
 
         Raises:
             UsageError: if no document has any text, or the embedder's vectors are not compared
@@ -167,131 +154,241 @@ class LocalCorpus(Corpus):
         """
         for sentence in self._unsuited():
             raise UsageError(f"{self.name}: {sentence}")
-        with locked(self._folder):
-            passages: list[Passage] = []
-            digests: dict[str, str] = {}
-            sizes: dict[str, int] = {}
-            whole: set[str] = set()
-            left_out: dict[str, str] = {}
-            for number, document in enumerate(documents, start=1):
-                if document.id in digests or document.id in left_out:
-                    raise DataError(f"two documents have the id '{document.id}'; ids are unique")
-                found = cut(document, max_words=self.config.max_words, overlap=self.config.overlap)
-                if found:
-                    passages += found
-                    digests[document.id] = digest(to_json(document))
-                    sizes[document.id] = len(document.text)
-                    if document.whole:
-                        whole.add(document.id)
-                else:
-                    left_out[document.id] = "no text below its headings"
-                progress("read", number, number)
-            left_out = {**skipped, **left_out}
-            if not passages:
-                raise UsageError(_nothing(left_out))
-            _refuse_same_ids(passages)
-            entries = merge_duplicates(passages, sizes, frozenset(whole))
-            manifest = self._manifest(entries, digests)
-            before = self._before()
-            if any(before.get(key) != value for key, value in manifest.items()):
-                vectors = self._embed(entries, progress)
-                write_generation(
-                    self._folder, manifest, lambda into: self._write(into, entries, vectors)
-                )
-            progress("write", 1, 1)
-        if self._loaded is not None:
+        report = self._run().index(documents, skipped=skipped, progress=progress, keep=keep)
+        if self._open is not None:
             self.start()
-        old: dict[str, str] = before.get("documents", {})
-        changed = tuple(
-            sorted(name for name in digests if old.get(name, "") not in ("", digests[name]))
-        )
-        added = tuple(sorted(digests.keys() - old.keys()))
-        return IndexReport(
-            added=added,
-            changed=changed,
-            removed=tuple(sorted(old.keys() - digests.keys())),
-            unchanged=len(digests) - len(added) - len(changed),
-            skipped=left_out,
-            passages=len(entries),
-            duplicates=len(passages) - len(entries),
-        )
+        return report
 
-    def search_bm25(self, query: Query, k: int) -> Sequence[Hit]:
-        """See ``Corpus.search_bm25``; ties are broken by passage id."""
-        index = self._index()
-        scores = index.lexical.scores(self._analyzer.terms(query.text))
-        return self._hits(scores, index.visibility.mask(query) & (scores > 0), k, ScoreKind.BM25)
+    def remove(
+        self, tenant: str, document_ids: Iterable[str], *, progress: Progress
+    ) -> IndexReport:
+        """See ``Corpus.remove``."""
+        report = self._run().remove(tenant, document_ids, progress)
+        if self._open is not None:
+            self.start()
+        return report
 
-    def search_dense(self, query: Query, k: int, context: RunContext) -> Sequence[Hit]:
-        """See ``Corpus.search_dense``; ties are broken by passage id.
+    # -- searching ------------------------------------------------------------
+
+    def search_bm25(
+        self, query: Query, k: int, *, where: Filter | None = None, field: str = ""
+    ) -> Sequence[Hit]:
+        """See ``Corpus.search_bm25``; with several fields scores are of kind ``rrf``.
+
+        Raises:
+            UsageError: for a field that is not kept.
+        """
+        fields = [field] if field else list(self.config.fields)
+        terms = tuple(self._analyzer.terms(query.text))
+        searcher = self._searcher(query, BM25)
+        found = {
+            name: self._hits(searcher, Words(terms, name), query, k, where, BM25) for name in fields
+        }
+        if len(fields) == 1:
+            return found[fields[0]]
+        return reciprocal_rank_fusion(
+            query,
+            {name: Ranking(query, tuple(hits), self.name) for name, hits in found.items()},
+            k=RRF_K,
+            source=self.name,
+            weights=self.config.fields,
+            limit=k,
+        ).hits
+
+    def search_dense(
+        self,
+        queries: Sequence[Query],
+        k: int,
+        contexts: Sequence[RunContext],
+        *,
+        where: Filter | None = None,
+    ) -> list[Sequence[Hit]]:
+        """See ``Corpus.search_dense``.
 
         Raises:
             UsageError: if the corpus has no embedder.
         """
-        index = self._index()
-        if index.vectors is None or self._embedder is None:
+        vectors = self.embed([query.text for query in queries], contexts)
+        return [
+            self._hits(self._searcher(query, DENSE), vector, query, k, where, DENSE)
+            for query, vector in zip(queries, vectors, strict=True)
+        ]
+
+    def search_vector(
+        self, vector: Floats, query: Query, k: int, *, where: Filter | None = None
+    ) -> Sequence[Hit]:
+        """See ``Corpus.search_vector``.
+
+        Raises:
+            UsageError: if the corpus has no embedder, or for a vector of another length or of
+                zeros.
+        """
+        embedder = self._embeds()
+        length = float(np.linalg.norm(vector))
+        if vector.shape != (embedder.dimension,) or not np.isfinite(length) or not length:
+            raise UsageError(
+                f"expected a vector of {embedder.dimension} finite numbers that are not all 0,"
+                f" found shape {vector.shape} of length {length:.3g}"
+            )
+        unit = np.asarray(vector / length, dtype=np.float32)
+        return self._hits(self._searcher(query, DENSE), unit, query, k, where, DENSE)
+
+    def search_sparse(
+        self,
+        queries: Sequence[Query],
+        k: int,
+        contexts: Sequence[RunContext],
+        *,
+        where: Filter | None = None,
+    ) -> list[Sequence[Hit]]:
+        """See ``Corpus.search_sparse``.
+
+        Raises:
+            UsageError: if the corpus has no sparse encoder.
+        """
+        if self._encoder is None:
+            raise UsageError(
+                "this corpus has no sparse encoder: name one under its 'resources' as"
+                " 'sparse_encoder' and index again, or use retrieve.bm25"
+            )
+        weights = self._encoder.encode_queries([query.text for query in queries], contexts)
+        return [
+            self._hits(self._searcher(query, SPARSE), one, query, k, where, SPARSE)
+            for query, one in zip(queries, weights, strict=True)
+        ]
+
+    def embed(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+        """See ``Corpus.embed``."""
+        return self._embeds().embed_queries(texts, contexts)
+
+    def vectors(self, passages: Sequence[Passage], query: Query) -> Floats:
+        """See ``Corpus.vectors``."""
+        from assay.corpora.indexes.dense import DenseSearcher
+
+        embedder = self._embeds()
+        searcher = self._searcher(query, DENSE)
+        if not passages or not isinstance(searcher, DenseSearcher):
+            return np.zeros((0, embedder.dimension), dtype=np.float32)
+        self.get([one.id for one in passages], query)  # refuses what the reader may not read
+        return searcher.vectors(np.array(self._rows([one.id for one in passages], query)))
+
+    # -- reading --------------------------------------------------------------
+
+    def terms(self, text: str) -> list[str]:
+        """See ``Corpus.terms``."""
+        return self._analyzer.terms(text)
+
+    def statistics(self, terms: Sequence[str], query: Query) -> TermStatistics:
+        """See ``Corpus.statistics``; of the first of the corpus's fields."""
+        searcher = self._searcher(query, BM25)
+        if not isinstance(searcher, LexicalSearcher):
+            return TermStatistics(0, dict.fromkeys(terms, 0))
+        return searcher.statistics(terms, field=next(iter(self.config.fields)))
+
+    def get(self, ids: Sequence[str], query: Query) -> Sequence[Passage]:
+        """See ``Corpus.get``."""
+        snapshot = self._opened().snapshot
+        try:
+            return snapshot.passages(self._rows(ids, query), query.scope)
+        except ScopeError as error:
+            raise UsageError(_not_there("', '".join(ids))) from error
+
+    def neighbours(self, passage: Passage, query: Query, distance: int) -> Sequence[Passage]:
+        """See ``Corpus.neighbours``.
+
+        Where a neighbour's text was indexed under another document that holds the same text,
+        that passage is given.
+        """
+        snapshot = self._opened().snapshot
+        first, last = passage.position - distance, passage.position + distance
+        rows = snapshot.near(query.scope.tenant, passage.document_id, first, last)
+        found = snapshot.passages(rows, query.scope)
+        return [one for one in found if one.id != passage.id]
+
+    def documents(self, query: Query, *, where: Filter | None = None) -> Sequence[DocumentFacts]:
+        """See ``Corpus.documents``."""
+        opened = self._opened()
+        numbers = set(opened.visible.numbers(query.scope, wanted(query, where)).tolist())
+        found = opened.snapshot.documents(query.scope.tenant)
+        return [one for one in found if one.number in numbers]
+
+    def document(self, document_id: str, query: Query) -> Document:
+        """See ``Corpus.document``."""
+        found = self._opened().snapshot.document(query.scope.tenant, document_id)
+        if found is None or not found.scope.admits(query.scope):
+            raise UsageError(f"no document '{document_id}' in this corpus for this reader")
+        return found
+
+    def vocabulary(self, query: Query) -> Mapping[str, int]:
+        """See ``Corpus.vocabulary``."""
+        return self._opened().vocabulary(query.scope.tenant)
+
+    def holds(self, ids: Iterable[str], tenant: str) -> frozenset[str]:
+        """See ``Corpus.holds``."""
+        names = list(ids)
+        rows = self._opened().snapshot.find(tenant, names)
+        return frozenset(name for name, row in zip(names, rows, strict=True) if row is not None)
+
+    # -- inside ---------------------------------------------------------------
+
+    def _hits(
+        self,
+        searcher: Searcher[Any] | None,
+        asked: object,
+        query: Query,
+        k: int,
+        where: Filter | None,
+        kind: str,
+    ) -> Sequence[Hit]:
+        """The best k of an index that the query may see."""
+        if k < 1:
+            raise UsageError(f"k must be at least 1, found {k}")
+        opened = self._opened()
+        allowed = opened.visible.rows(query.scope, wanted(query, where))
+        if searcher is None or (allowed is not None and not len(allowed)):
+            return []
+        found = searcher.search(asked, k, allowed=allowed)
+        passages = opened.snapshot.passages(found.rows.tolist(), query.scope)
+        hits = [
+            Hit(passage, Score(score, SCORES[kind], self.name))
+            for passage, score in zip(passages, found.scores.tolist(), strict=True)
+        ]
+        return sorted(hits, key=lambda hit: (-hit.score.value, hit.passage.id))[:k]
+
+    def _searcher(self, query: Query, kind: str) -> Searcher[Any] | None:
+        return self._opened().searcher(query.scope.tenant, kind)
+
+    def _rows(self, ids: Sequence[str], query: Query) -> list[int]:
+        rows = self._opened().snapshot.find(query.scope.tenant, ids)
+        for name, row in zip(ids, rows, strict=True):
+            if row is None:
+                raise UsageError(_not_there(name))
+        return [row for row in rows if row is not None]
+
+    def _opened(self) -> Opened:
+        if self._open is None:
+            raise CorpusError(f"the corpus in '{self._folder}' is not loaded: call start() first")
+        return self._open
+
+    def _embeds(self) -> Embedder:
+        if self._embedder is None:
             raise UsageError(
                 "this corpus has no embedder, so it cannot be searched by meaning: name one "
                 "under its 'resources' as 'embedder' and index again, or use retrieve.bm25"
             )
-        vector = self._embedder.embed_queries([query.text], [context])[0]
-        scores: NDArray[np.float32] = np.clip(index.vectors @ vector, -1.0, 1.0)
-        return self._hits(scores, index.visibility.mask(query), k, ScoreKind.COSINE)
+        return self._embedder
 
-    def neighbours(self, passage: Passage, query: Query, distance: int) -> Sequence[Passage]:
-        """See ``Corpus.neighbours``; the passage itself is not among them.
-
-        Where a neighbour's text was indexed under another document that holds the
-        same text, that passage is given.
-        """
-        index = self._index()
-        names = [
-            f"{passage.document_id}#{passage.position + step}"
-            for step in range(-distance, distance + 1)
-            if step
-        ]
-        return [
-            found
-            for found in self.get([name for name in names if name in index.rows], query)
-            if found.id != passage.id
-        ]
-
-    def get(self, ids: Sequence[str], query: Query) -> Sequence[Passage]:
-        """Passages by id, in the order asked for, as far as the query's scope may read them.
-
-        The id of a duplicate gives the passage that stands for it.
-
-        Raises:
-            UsageError: for an id that is not in the corpus or not to be read.
-        """
-        index = self._index()
-        found: list[Passage] = []
-        for name in ids:
-            row = index.rows.get(name)
-            if row is None or not index.passages[row].scope.admits(query.scope):
-                raise UsageError(f"no passage '{name}' in this corpus for this reader")
-            found.append(index.passages[row])
-        return found
-
-    def vocabulary(self) -> Mapping[str, int]:
-        """See ``Corpus.vocabulary``."""
-        return self._index().vocabulary
-
-    def _index(self) -> _Loaded:
-        if self._loaded is None:
-            raise CorpusError(f"the corpus in '{self._folder}' is not loaded: call start() first")
-        return self._loaded
-
-    def _hits(
-        self, scores: NDArray[np.float32], candidates: Mask, k: int, kind: ScoreKind
-    ) -> list[Hit]:
-        if k < 1:
-            raise UsageError(f"k must be at least 1, found {k}")
-        passages = self._index().passages
-        return [
-            Hit(passages[row], Score(float(scores[row]), kind, self.name))
-            for row in best_rows(scores, candidates, k)
-        ]
+    def _run(self) -> IndexRun:
+        config = self.config
+        chunker = make_chunker(config.chunker, max_words=config.max_words, overlap=config.overlap)
+        return IndexRun(
+            self._folder,
+            self._store,
+            self._kinds(),
+            cut=lambda document: passages_of(document, chunker),
+            cut_with=[config.chunker, config.max_words, config.overlap, REVISION],
+            settings=self._settings(),
+        )
 
     def _unsuited(self) -> tuple[str, ...]:
         """What is wrong with the embedder, in a sentence."""
@@ -302,76 +399,23 @@ class LocalCorpus(Corpus):
             f" by {self._embedder.similarity} product: write 'normalise: true' for it",
         )
 
-    def _settings(self) -> dict[str, Any]:
-        settings: dict[str, Any] = self.config.model_dump(mode="json", exclude={"path"})
-        settings["embedder"] = None if self._embedder is None else self._embedder.fingerprint()
-        return settings
+    def _settings(self) -> dict[str, Scalar | None]:
+        """What an index is made with; another setting asks for another index run."""
+        without = {"path", "device"}
+        said: dict[str, Scalar | None] = self.config.model_dump(mode="json", exclude=without)
+        said["fields"] = canonical_json(dict(self.config.fields)).decode()
+        for name, model in (("embedder", self._embedder), ("sparse_encoder", self._encoder)):
+            said[name] = None if model is None else model.fingerprint()
+        return said
 
-    def _manifest(self, entries: Sequence[Entry], documents: Mapping[str, str]) -> dict[str, Any]:
-        return {
-            "settings": self._settings(),
-            "merkle_root": merkle_root(entry.digest for entry in entries),
-            "passages": len(entries),
-            "aliases": {
-                entry.passage.id: [alias.id for alias in entry.aliases]
-                for entry in entries
-                if entry.aliases
-            },
-            "documents": dict(sorted(documents.items())),
-        }
-
-    def _before(self) -> dict[str, Any]:
-        """The manifest of the index so far; empty where there is none that is whole."""
-        try:
-            return current(self._folder)[1]
-        except CorpusError:
-            # Missing or damaged: this very run makes it new.
-            return {}
-
-    def _embed(self, entries: Sequence[Entry], progress: Progress) -> Floats | None:
-        embedder = self._embedder
-        if embedder is None:
-            return None
-        context = RunContext()
-        return embed_cached(
-            self._folder / "embeddings.sqlite",
-            [rendered(entry.passage) for entry in entries],
-            embedder=embedder.fingerprint(),
-            dimension=embedder.dimension,
-            embed=lambda texts: embedder.embed_passages(texts, [context] * len(texts)),
-            progress=lambda done, total: progress("embed", done, total),
-        )
-
-    def _write(self, folder: Path, entries: Sequence[Entry], vectors: Floats | None) -> None:
-        texts = [rendered(entry.passage) for entry in entries]
-        lines = [json.dumps(to_json(entry), ensure_ascii=False) + "\n" for entry in entries]
-        (folder / "passages.jsonl").write_text("".join(lines), encoding="utf-8")
-        LexicalIndex.build(
-            [self._analyzer.terms(text) for text in texts], k1=self.config.k1, b=self.config.b
-        ).write(folder / "bm25")
-        counts = Counter(word for text in texts for word in words(text))
-        (folder / "vocabulary.json").write_text(
-            json.dumps(dict(sorted(counts.items())), ensure_ascii=False), encoding="utf-8"
-        )
-        if vectors is not None:
-            np.save(folder / "vectors.npy", vectors, allow_pickle=False)
+    def _kinds(self) -> list[Any]:
+        found: list[Any] = [bm25_kind(self.config, self._analyzer)]
+        if self._embedder is not None:
+            found.append(dense_kind(self.config, self._embedder, self._folder))
+        if self._encoder is not None:
+            found.append(sparse_kind(self._encoder))
+        return found
 
 
-def _read_entries(path: Path) -> list[Entry]:
-    with path.open(encoding="utf-8") as file:
-        return [from_json(Entry, json.loads(line)) for line in file]
-
-
-def _refuse_same_ids(passages: Sequence[Passage]) -> None:
-    counts = Counter(passage.id for passage in passages)
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
-        raise DataError(
-            f"two passages have the id '{twice[0]}': a document's id looks like another's passage; "
-            "rename one of the documents"
-        )
-
-
-def _nothing(skipped: Mapping[str, str]) -> str:
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:5])
-    return "no document has any text to index" + (f" (skipped {reasons})" if reasons else "")
+def _not_there(name: str) -> str:
+    return f"no passage '{name}' in this corpus for this reader"

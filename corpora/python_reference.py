@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from assay.corpora.document import Document
-from assay.corpora.headings import headings
+from assay.corpora.markup import blocks_of, first_heading
 from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Scope
 
@@ -38,13 +38,12 @@ def load_python_reference(*, scope: Scope) -> list[Document]:
         ) from error
     documents = []
     for topic, text in sorted(topics.items()):
-        found = headings(text, MARKUP)
         documents.append(
             Document(
                 id=topic,
                 text=text,
                 scope=scope,
-                title=found[0].title if found else topic,
+                title=first_heading(text, blocks_of(text, MARKUP)) or topic,
                 metadata={"topic": topic, "source": SOURCE},
                 markup=MARKUP,
             )

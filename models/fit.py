@@ -22,6 +22,9 @@ from typing import Literal
 
 from assay.pipeline.errors import UsageError
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 Count = Callable[[str], int]
 """Length of a text, mostly in a model's tokens; a longer text has about as many or more."""
 

@@ -1,4 +1,4 @@
-"""What embedders and cross-encoders do, as the types that stages ask for.
+"""What embedders, sparse encoders and cross-encoders do, as the types that stages ask for.
 
 A stage names one of these as the annotation of a constructor parameter; the
 build refuses a resource of another type. Language models are in ``language_model``.
@@ -10,7 +10,7 @@ asked whether the request goes on and pays for its own share.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -77,3 +77,29 @@ class CrossEncoder(Resource):
             pairs: (query, passage) each.
             contexts: one for each pair, as it comes; the same one may come often.
         """
+
+
+class SparseEncoder(Resource):
+    """Texts to weights by term, learned so that the sum of products tells relevance.
+
+    Weights are finite and above 0; what is 0 is left out. A text over the model's length is
+    windowed and each term keeps its largest weight, never cut silently; how many texts were is
+    counted in the run record as ``texts_windowed``.
+    """
+
+    @abstractmethod
+    def encode_queries(
+        self, texts: Sequence[str], contexts: Sequence[RunContext]
+    ) -> list[Mapping[str, float]]:
+        """Weights of queries by term, one mapping for each text.
+
+        Args:
+            texts: the queries, as they were asked.
+            contexts: one for each text, as it comes; the same one may come often.
+        """
+
+    @abstractmethod
+    def encode_passages(
+        self, texts: Sequence[str], contexts: Sequence[RunContext]
+    ) -> list[Mapping[str, float]]:
+        """Weights of passages by term, one mapping for each text; see ``encode_queries``."""

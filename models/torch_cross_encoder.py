@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from assay.models import flops
-from assay.models.account import check
 from assay.models.files.store import checked_name, default_store
 from assay.models.local_cross_encoder import LocalCrossEncoder
 from assay.models.plain_tokenizer import plain_tokenizer
 from assay.models.text_windows import Window, readable, token_windows
 from assay.models.torch_models import (
-    batches,
     batching,
     check_length,
+    filled,
     folder_digest,
+    forwarded,
     model_folder,
     shape_of,
     torch_device,
@@ -227,45 +226,22 @@ class TorchCrossEncoder(LocalCrossEncoder[_Loaded]):
 
     def _run(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> list[float]:
         engine = self._loaded()
-        places = batches([len(window.ids) for window in windows], engine.batch_tokens)
-
-        def work(some: list[int]) -> list[float]:
-            check([contexts[place] for place in some])
-            return self._forward([windows[place] for place in some])
-
-        if engine.pool is None:
-            found = [work(some) for some in places]
-        else:
-            futures = [engine.pool.submit(work, some) for some in places]
-            try:
-                found = [future.result() for future in futures]
-            finally:
-                for future in futures:
-                    future.cancel()
-        made: dict[int, float] = {}
-        for some, logits in zip(places, found, strict=True):
-            made.update(zip(some, logits, strict=True))
-        return [made[place] for place in range(len(windows))]
+        return forwarded(
+            windows,
+            contexts,
+            pool=engine.pool,
+            batch_tokens=engine.batch_tokens,
+            forward=self._forward,
+        )
 
     def _forward(self, windows: Sequence[Window]) -> list[float]:
-        """Logits of a batch, filled up on the right, whatever the tokenizer's own side."""
+        """Logits of a batch."""
         import torch
 
         engine = self._loaded()
-        longest = max(len(window.ids) for window in windows)
-        ids = np.full((len(windows), longest), engine.padding or 0, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        types = np.zeros_like(ids)
-        for row, window in enumerate(windows):
-            ids[row, : len(window.ids)] = window.ids
-            mask[row, : len(window.ids)] = 1
-            types[row, : len(window.ids)] = window.types
-        arrays = {"input_ids": ids, "attention_mask": mask}
-        if "token_type_ids" in engine.given:
-            arrays["token_type_ids"] = types
+        tensors = filled(
+            windows, padding=engine.padding or 0, given=engine.given, device=engine.device
+        )
         with torch.inference_mode():
-            features = {
-                name: torch.from_numpy(one).to(engine.device) for name, one in arrays.items()
-            }
-            logits = engine.model(**features).logits.float().cpu().numpy().reshape(-1)
+            logits = engine.model(**tensors).logits.float().cpu().numpy().reshape(-1)
         return [float(one) for one in logits]

@@ -12,7 +12,6 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from assay.models import flops
-from assay.models.account import check
 from assay.models.files.store import checked_name, default_store
 from assay.models.local_embedder import LocalEmbedder, LocalEmbedderConfig
 from assay.models.plain_tokenizer import plain_tokenizer
@@ -20,10 +19,11 @@ from assay.models.pooling import unit
 from assay.models.protocols import Floats
 from assay.models.text_windows import Window, readable, spaced, token_windows
 from assay.models.torch_models import (
-    batches,
     batching,
     check_length,
+    filled,
     folder_digest,
+    forwarded,
     model_folder,
     shape_of,
     torch_device,
@@ -229,54 +229,27 @@ class TorchEmbedder(LocalEmbedder[_Loaded]):
 
     def _run(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> list[Floats]:
         engine = self._loaded()
-        made: dict[int, Floats] = {}
-        places = batches([len(window.ids) for window in windows], engine.batch_tokens)
+        return forwarded(
+            windows,
+            contexts,
+            pool=engine.pool,
+            batch_tokens=engine.batch_tokens,
+            forward=self._forward,
+        )
 
-        def work(some: list[int]) -> Floats:
-            check([contexts[place] for place in some])
-            return self._forward([windows[place] for place in some])
-
-        if engine.pool is None:
-            found = [work(some) for some in places]
-        else:
-            futures = [engine.pool.submit(work, some) for some in places]
-            try:
-                found = [future.result() for future in futures]
-            finally:
-                for future in futures:
-                    future.cancel()
-        for some, vectors in zip(places, found, strict=True):
-            made.update(zip(some, vectors, strict=True))
-        return [made[place] for place in range(len(windows))]
-
-    def _forward(self, windows: Sequence[Window]) -> Floats:
-        """Pooled vectors of a batch, shape ``(len(windows), dimension)``.
-
-        It is filled up on the right, whatever the tokenizer's own side: positions then count from
-        the text's first token in every family of models.
-        """
+    def _forward(self, windows: Sequence[Window]) -> list[Floats]:
+        """Pooled vectors of a batch, each of shape ``(dimension,)``."""
         import torch
 
         engine = self._loaded()
-        longest = max(len(window.ids) for window in windows)
-        ids = np.full((len(windows), longest), engine.padding, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        types = np.zeros_like(ids)
-        for row, window in enumerate(windows):
-            ids[row, : len(window.ids)] = window.ids
-            mask[row, : len(window.ids)] = 1
-            types[row, : len(window.ids)] = window.types
-        arrays = {"input_ids": ids, "attention_mask": mask}
-        if "token_type_ids" in engine.given:
-            arrays["token_type_ids"] = types
         with torch.inference_mode():
-            features: Any = {
-                name: torch.from_numpy(one).to(engine.device) for name, one in arrays.items()
-            }
+            features: Any = filled(
+                windows, padding=engine.padding, given=engine.given, device=engine.device
+            )
             for module in engine.modules:
                 features = module(features)
             made: Floats = features["sentence_embedding"].float().cpu().numpy()
-        return made
+        return list(made)
 
     def _flops(self, tokens: int) -> float:
         return flops.encoder(self._loaded().shape, tokens)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+
+from assay.models.account import check
 from assay.models.files.manifest import MANIFEST
 from assay.models.flops import TransformerShape
+from assay.models.text_windows import Window
 from assay.models.threads import thread_count
+from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
+
+Result = TypeVar("Result")
 
 _READ = (".safetensors", ".json", ".txt", ".model")
 """Endings of the files that make up a model; anything else in the folder is not read."""
@@ -184,3 +191,71 @@ def worker_threads(count: int) -> ThreadPoolExecutor:
     # The last call also sets what threads that come later begin with.
     torch.set_num_threads(before)
     return pool
+
+
+def forwarded(
+    windows: Sequence[Window],
+    contexts: Sequence[RunContext],
+    *,
+    pool: ThreadPoolExecutor | None,
+    batch_tokens: int,
+    forward: Callable[[Sequence[Window]], Sequence[Result]],
+) -> list[Result]:
+    """What a model makes of windows, in their order; stops when a request is over.
+
+    Args:
+        windows: of all texts.
+        contexts: one for each window.
+        pool: threads for windows taken alone; None where batches are made here.
+        batch_tokens: most tokens of a batch, 0 for windows taken alone.
+        forward: makes one result of each window of a batch.
+    """
+    places = batches([len(window.ids) for window in windows], batch_tokens)
+
+    def work(some: list[int]) -> Sequence[Result]:
+        check([contexts[place] for place in some])
+        return forward([windows[place] for place in some])
+
+    if pool is None:
+        found = [work(some) for some in places]
+    else:
+        futures = [pool.submit(work, some) for some in places]
+        try:
+            found = [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+    made: dict[int, Result] = {}
+    for some, results in zip(places, found, strict=True):
+        made.update(zip(some, results, strict=True))
+    return [made[place] for place in range(len(windows))]
+
+
+def filled(
+    windows: Sequence[Window], *, padding: int, given: Collection[str], device: str
+) -> dict[str, Any]:
+    """A batch as tensors of shape ``(len(windows), longest window)``, by the model's names.
+
+    It is filled up on the right, whatever the tokenizer's own side: positions then count from the
+    text's first token in every family of models.
+
+    Args:
+        windows: of the batch.
+        padding: id that fills it up.
+        given: inputs that the model takes.
+        device: where the tensors go.
+    """
+    import torch
+
+    longest = max(len(window.ids) for window in windows)
+    ids = np.full((len(windows), longest), padding, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    types = np.zeros_like(ids)
+    for row, window in enumerate(windows):
+        ids[row, : len(window.ids)] = window.ids
+        mask[row, : len(window.ids)] = 1
+        types[row, : len(window.ids)] = window.types
+    arrays = {"input_ids": ids, "attention_mask": mask}
+    if "token_type_ids" in given:
+        arrays["token_type_ids"] = types
+    return {name: torch.from_numpy(one).to(device) for name, one in arrays.items()}

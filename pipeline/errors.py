@@ -39,6 +39,10 @@ class CertificateError(AssayError):
     """A certificate is missing, does not fit its pipeline, or was altered."""
 
 
+class ScopeError(AssayError):
+    """Something was about to reach a reader who may not read it; never caught, never retried."""
+
+
 class WorldError(AssayError):
     """Something outside the program failed; the message names the next step."""
 

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from assay.pipeline.context import DeadlineExceeded
-from assay.pipeline.errors import AssayError
+from assay.pipeline.errors import AssayError, ScopeError
 from assay.pipeline.frame import Frame, node_spans
 from assay.pipeline.limits import out_of_time, too_slow, within
 from assay.pipeline.plan import Feed, Plan, Task
 from assay.pipeline.policy import transient
+from assay.pipeline.readable import HOLDERS, require_readable
 from assay.pipeline.types import describe
 from assay.pipeline.words import Abstention, Skipped
 
@@ -139,7 +140,8 @@ class Executor:
         """Check a node's promise and put its output into the frame.
 
         Raises:
-            NodeError: if the output is of a type that the node did not promise.
+            NodeError: if the output is of a type that the node did not promise, or holds a
+                passage that the asker may not read.
         """
         if (
             task.classes is not None
@@ -154,6 +156,11 @@ class Executor:
                     f" gave {type(output).__name__}"
                 ),
             )
+        if type(output) in HOLDERS:
+            try:
+                require_readable(output, frame.query.scope, task.step.node.name)
+            except ScopeError as error:
+                raise frame.failure(task, error) from error
         frame.values[task.place] = output
         frame.seconds[task.place] += time.perf_counter() - begin
 

@@ -12,6 +12,7 @@ from assay.pipeline.execute import CAUGHT, Executor
 from assay.pipeline.frame import Frame, node_spans
 from assay.pipeline.limits import out_of_time
 from assay.pipeline.plan import Task
+from assay.pipeline.readable import HOLDERS
 from assay.pipeline.words import Abstention, Skipped
 
 
@@ -55,7 +56,7 @@ def _one_by_one(
                 executor.task(task, frame)
                 continue
             output = run(**{port: value})
-            if not isinstance(output, classes):
+            if not isinstance(output, classes) or type(output) in HOLDERS:
                 executor.settle(task, frame, output, begin)
                 continue
         except NodeError as error:

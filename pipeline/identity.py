@@ -16,7 +16,15 @@ from assay.pipeline.errors import UsageError
 if TYPE_CHECKING:
     from assay.pipeline.graph import Pipeline
 
-NUMERIC_LIBRARIES = ("numpy", "onnxruntime", "llama-cpp-python", "bm25s")
+NUMERIC_LIBRARIES = (
+    "numpy",
+    "onnxruntime",
+    "llama-cpp-python",
+    "bm25s",
+    "faiss-cpu",
+    "rank-bm25",
+    "tantivy",
+)
 """Libraries whose major.minor version is part of a pipeline's fingerprint."""
 
 
@@ -65,10 +73,11 @@ def parts_of(pipeline: Pipeline) -> dict[str, Any]:
 def code_digest(component: type) -> str:
     """sha256 over the syntax trees of a class's module and of those near it that it imports.
 
-    Near it is in the same folder or below; what lies elsewhere has components and fingerprints of
-    its own. A folder whose ``__init__.py`` says ``COMPUTES = False`` is left out, and so are
-    comments, docstrings and declarations that only the build reads. Of a component that is typed
-    into a notebook, over its own source.
+    Near it is in the same folder or below. What lies elsewhere has components and fingerprints of
+    its own, unless it says ``COMPUTES = True``: such a module is part of whatever imports it, with
+    those near it that it imports. A folder whose ``__init__.py`` says ``COMPUTES = False`` is left
+    out, and so are comments, docstrings and declarations that only the build reads. Of a component
+    that is typed into a notebook, over its own source.
 
     Raises:
         UsageError: if it has no source at all, as in the plain interpreter.
@@ -84,26 +93,32 @@ def code_digest(component: type) -> str:
 def _trees(component: type) -> dict[str, ast.Module]:
     """The syntax tree of each module that a component is made of, by name."""
     own = component.__module__
-    folder = own.rpartition(".")[0]
     trees = {own: ast.parse(_source(component))}
-    waiting = [own] if folder else []
+    waiting = [own] if "." in own else []
     while waiting:
-        for name in _imported(trees[waiting.pop()], folder):
-            if name not in trees:
-                trees[name] = ast.parse(inspect.getsource(importlib.import_module(name)))
-                waiting.append(name)
+        name = waiting.pop()
+        for other in _imported(trees[name], folder=name.rpartition(".")[0]):
+            if other not in trees:
+                trees[other] = ast.parse(inspect.getsource(importlib.import_module(other)))
+                waiting.append(other)
     return trees
 
 
-def _imported(tree: ast.Module, folder: str) -> set[str]:
-    """Full names of the modules in or below a folder that a module imports, wherever in it."""
+def _imported(tree: ast.Module, *, folder: str) -> set[str]:
+    """Full names of the modules that a module imports, wherever in it, and that count with it."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return {one for one in names if one.startswith(f"{folder}.") and _is_module(one)}
+    near = {one for one in names if one.startswith(f"{folder}.") and _is_module(one)}
+    return near | {one for one in names - near if one.startswith("assay.") and _computes(one)}
+
+
+def _computes(name: str) -> bool:
+    """Whether a name is that of a module which counts wherever it is imported."""
+    return _is_module(name) and getattr(importlib.import_module(name), "COMPUTES", False) is True
 
 
 def _is_module(name: str) -> bool:

@@ -29,6 +29,7 @@ from assay.pipeline.errors import (
     DataError,
     ModelError,
     NodeError,
+    ScopeError,
     UsageError,
     WorldError,
 )
@@ -127,7 +128,12 @@ class Policy:
         return float(self.wait * 2**tried * spread)
 
     def fallback_for(self, error: Exception) -> str | None:
-        """The node to take instead after an error, None if there is none."""
+        """The node to take instead after an error, None if there is none.
+
+        What was about to reach the wrong reader is never passed over.
+        """
+        if isinstance(error, ScopeError):
+            return None
         for name, kinds in CLASSES.items():
             if name in self.fallback and isinstance(error, kinds):
                 return self.fallback[name]

@@ -28,6 +28,12 @@ class ScoreKind(StrEnum):
     """A model's raw output for 'relevant', any real number."""
     RRF = "rrf"
     """Reciprocal rank fusion sum, from 0 up, comparable within one query only."""
+    SPARSE = "sparse"
+    """Sum of products of learned term weights, from 0 up."""
+    FUSED = "fused"
+    """Weighted sum of normalised scores, 0 to 1, comparable within one query only."""
+    PAGERANK = "pagerank"
+    """Share of a random walk that begins at the seeds, 0 to 1, comparable within one query."""
     LIKELIHOOD = "likelihood"
     """Mean log-probability per token (natural log), at most 0."""
     PROBABILITY = "probability"
@@ -97,6 +103,8 @@ class Query:
         id: the caller's name for it, '' where there is none.
         as_of: answer as of this day; None means now.
         filters: passages must carry these metadata values.
+        where: and this filter must hold for them, in the language of ``assay.corpora.filters``,
+            for instance ``year >= 2020 and not draft = true``; '' for none.
         language: BCP 47 tag, None where unknown.
         history: earlier turns, oldest first.
     """
@@ -106,6 +114,7 @@ class Query:
     id: str = ""
     as_of: Day | None = None
     filters: Mapping[str, Scalar] = field(default_factory=dict)
+    where: str = ""
     language: str | None = None
     history: tuple[Turn, ...] = ()
 

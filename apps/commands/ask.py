@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from assay.apps import show
-from assay.apps.session import opened, question, set_option
+from assay.apps.session import opened, place_in, question, set_option
+from assay.corpora import filters
 
 
 @click.command()
@@ -19,6 +22,8 @@ from assay.apps.session import opened, question, set_option
 @click.option("--trace", type=Path, help="Write the run record to this file as well.")
 @click.option("--tenant", default="local", show_default=True, help="On whose behalf.")
 @click.option("--role", "roles", multiple=True, help="A role of who asks. May be repeated.")
+@click.option("--where", default="", help="Only passages for which this holds: 'year >= 2020'.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Answer as of this day.")
 @click.option("--seed", default=0, show_default=True, help="For every random choice.")
 @click.option("--timeout", type=float, help="Seconds until the question is given up.")
 def command(
@@ -29,6 +34,8 @@ def command(
     trace: Path | None,
     tenant: str,
     roles: tuple[str, ...],
+    where: str,
+    as_of: datetime | None,
     seed: int,
     timeout: float | None,
 ) -> None:
@@ -39,14 +46,18 @@ def command(
     \b
     assay ask own-documents "When is the office closed?"
     assay ask pipeline.yaml "..." --json | jq .outcome
+    assay ask pipeline.yaml "..." --where "year >= 2020 and not kind = 'draft'"
     """
-    query = question(text, tenant=tenant, roles=roles)
+    if where:
+        filters.parse(where)  # what is wrong with it is told before anything is loaded
+    day = None if as_of is None else as_of.date()
+    query = replace(question(text, tenant=tenant, roles=roles), where=where, as_of=day)
     with opened(pipeline, overrides) as running:
         record = running.run(query, seed=seed, timeout=timeout)
-    line = json.dumps(record.to_json(), ensure_ascii=False)
-    if trace is not None:
-        trace.write_text(line + "\n", encoding="utf-8")
-    if as_json:
-        click.echo(line)
-    else:
-        show.outcome(record)
+        line = json.dumps(record.to_json(), ensure_ascii=False)
+        if trace is not None:
+            trace.write_text(line + "\n", encoding="utf-8")
+        if as_json:
+            click.echo(line)
+        else:
+            show.outcome(record, place_in(running, query))

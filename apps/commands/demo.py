@@ -15,7 +15,7 @@ from assay.apps.commands.index import index_documents
 from assay.apps.commands.index import report as say_indexed
 from assay.apps.commands.models import SETS, fetch
 from assay.apps.console import notes, out
-from assay.apps.session import corpus_of, load, opened
+from assay.apps.session import corpus_of, load, opened, place_in
 from assay.corpora import dataset
 from assay.corpora.dataset import Dataset, LabelledQuery, to_query
 from assay.corpora.document import Document
@@ -149,7 +149,7 @@ def _index(
         raise WorldError(f"the demo needs a corpora.local corpus; '{name}' is {corpus.name}")
     built.start(only={name, *built.needs(name)})
     try:
-        return tuple(corpus.passages)
+        return tuple(corpus.every_passage())
     finally:
         built.close()
 
@@ -164,7 +164,8 @@ def answer_some(pipeline: str, data: Dataset) -> None:
             out.print(
                 f"{number}. {labelled.text}" + (f"  ({title})" if title else ""), style="bold"
             )
-            show.outcome(running.run(to_query(labelled, TENANT)))
+            query = to_query(labelled, TENANT)
+            show.outcome(running.run(query), place_in(running, query))
 
 
 def chosen(queries: Sequence[LabelledQuery]) -> list[LabelledQuery]:

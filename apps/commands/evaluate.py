@@ -113,7 +113,7 @@ def run_and_score(
         )
     queries = [labelled.to_query(one, tenant=tenant) for one in chosen.queries]
     with opened(pipeline, overrides) as running:
-        require_passages(running, whole, pipeline, data)
+        require_passages(running, whole, pipeline, data, tenant)
         found = run_records(running, queries, target, seed=seed)
         scored = evaluate(chosen, found, plan_of(running), seed=seed)
         heading = Heading(
@@ -129,19 +129,19 @@ def run_and_score(
     return scored
 
 
-def require_passages(pipeline: Pipeline, dataset: Dataset, name: str, data: Path) -> None:
+def require_passages(
+    pipeline: Pipeline, dataset: Dataset, name: str, data: Path, tenant: str
+) -> None:
     """Refuse to score a corpus that lacks judged or planted passages.
 
     Raises:
         UsageError: with the command that indexes them.
     """
     _, corpus = corpus_of(pipeline)
-    if not isinstance(corpus, LocalCorpus):
-        return
-    held = {passage.id for passage in corpus.passages}
     judged = {passage for grades in dataset.qrels.values() for passage in grades}
     planted = {one.id for one in dataset.documents if one.metadata.get("poison") is True}
-    missing = (judged | planted) - held - dataset.skipped.keys()
+    wanted = (judged | planted) - dataset.skipped.keys()
+    missing = wanted - corpus.holds(wanted, tenant)
     if missing:
         raise UsageError(
             f"the corpus of '{name}' lacks {len(missing)} judged passages of '{data}', such as"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import click
@@ -10,7 +11,7 @@ import click
 from assay.apps.console import Advance, notes, out, progress
 from assay.apps.session import corpus_of, load, set_option
 from assay.corpora import dataset
-from assay.corpora.corpus import IndexReport
+from assay.corpora.corpus import Corpus, IndexReport
 from assay.corpora.document import Document
 from assay.corpora.loaders.fields_option import read_fields
 from assay.corpora.loaders.folder import Files
@@ -37,6 +38,11 @@ MEGABYTE = 1024 * 1024
 @click.option("--data", type=Path, help="A labelled set (corpus.jsonl) instead of --docs.")
 @click.option("--corpus", help="Which corpus, where the pipeline has several.")
 @click.option("--tenant", default="local", show_default=True, help="Who may read the documents.")
+@click.option("--role", "roles", multiple=True, help="Only who holds this role. May be repeated.")
+@click.option("--source", default="", help="Where the documents come from, for filters and audit.")
+@click.option("--tier", default="", help="How far they are trusted, in your own words.")
+@click.option("--add", is_flag=True, help="Add and update only: other documents stay.")
+@click.option("--remove", multiple=True, metavar="ID", help="Take a document out. May be repeated.")
 @click.option(
     "--fields",
     metavar="FIELD=KEY,...",
@@ -56,10 +62,15 @@ def command(
     data: Path | None,
     corpus: str | None,
     tenant: str,
+    roles: tuple[str, ...],
+    source: str,
+    tier: str,
+    add: bool,
+    remove: tuple[str, ...],
     fields: str | None,
     max_megabytes: int,
 ) -> None:
-    """Make the corpus of a PIPELINE hold exactly these documents.
+    """Make the corpus of a PIPELINE hold exactly these documents of a tenant.
 
     Reads text, Markdown, HTML, PDF, Word, PowerPoint, Excel, CSV and JSON, whole
     folders of them. Says what was added, changed, removed and skipped, and what
@@ -70,22 +81,34 @@ def command(
     assay index own-documents --docs ~/notes
     assay index pipeline.yaml --docs handbook.pdf --docs policies/
     assay index pipeline.yaml --docs tickets.jsonl --fields text=body,title=subject
+    assay index pipeline.yaml --docs minutes/2026-11.md --add --role board --source minutes
+    assay index pipeline.yaml --remove minutes/2026-10.md
     """
-    if bool(docs) == bool(data):
-        raise UsageError("say what to index: --docs PATH (one or more) or --data DIR")
+    if sum(map(bool, (docs, data, remove))) != 1:
+        raise UsageError(
+            "say what to index: --docs PATH (one or more), or --data DIR, or --remove ID"
+        )
+    if remove:
+        report(remove_documents(pipeline, tenant, remove, corpus, overrides))
+        return
     if data is not None:
-        if fields:
-            raise UsageError("--fields is for --docs: a labelled set has fields of its own")
+        if fields or roles or source or tier:
+            raise UsageError(
+                "--fields, --role, --source and --tier are for --docs: a labelled set says these"
+                " things itself"
+            )
         loaded = dataset.load(data, tenant=tenant)
-        report(index_documents(pipeline, loaded.documents, loaded.skipped, corpus, overrides))
+        report(index_documents(pipeline, loaded.documents, loaded.skipped, corpus, overrides, add))
         return
     files = Files(
         docs,
-        scope=Scope(tenant),
+        scope=Scope(tenant, roles),
         limits=Limits(file_bytes=max_megabytes * MEGABYTE),
         options=read_fields(fields) if fields else {},
+        source=source,
+        tier=tier,
     )
-    report(index_documents(pipeline, files, files.skipped, corpus, overrides))
+    report(index_documents(pipeline, files, files.skipped, corpus, overrides, add))
     report_files(files)
 
 
@@ -95,18 +118,40 @@ def index_documents(
     skipped: Mapping[str, str],
     corpus: str | None = None,
     overrides: Collection[str] = (),
+    keep: bool = False,
 ) -> IndexReport:
     """Index documents into a pipeline's corpus, with a progress bar.
 
-    ``skipped`` may fill while ``documents`` are read.
+    ``skipped`` may fill while ``documents`` are read. With ``keep`` nothing is removed.
     """
+    with _writing(pipeline, corpus, overrides) as (target, advance):
+        read = _followed(documents, advance) if isinstance(documents, Files) else documents
+        return target.index(read, skipped=skipped, progress=advance, keep=keep)
+
+
+def remove_documents(
+    pipeline: str,
+    tenant: str,
+    names: Collection[str],
+    corpus: str | None = None,
+    overrides: Collection[str] = (),
+) -> IndexReport:
+    """Take documents out of a pipeline's corpus, with a progress bar."""
+    with _writing(pipeline, corpus, overrides) as (target, advance):
+        return target.remove(tenant, names, progress=advance)
+
+
+@contextmanager
+def _writing(
+    pipeline: str, corpus: str | None, overrides: Collection[str]
+) -> Iterator[tuple[Corpus, Advance]]:
+    """A pipeline's corpus with the models that it needs, and a progress bar."""
     built = load(pipeline, overrides)
     name, target = corpus_of(built, corpus)
     built.start(only=built.needs(name))
     try:
         with progress() as advance:
-            read = _followed(documents, advance) if isinstance(documents, Files) else documents
-            return target.index(read, skipped=skipped, progress=advance)
+            yield target, advance
     finally:
         built.close()
 
@@ -127,6 +172,8 @@ def report(done: IndexReport) -> None:
         f" {len(done.skipped)} skipped; {done.duplicates} duplicate passages merged",
         markup=False,
     )
+    for note in done.notes:
+        notes.print(note, markup=False)
     alike: dict[tuple[str, str], list[str]] = {}
     for name, reason in sorted(done.skipped.items()):
         suffix = PurePosixPath(name.partition("#")[0]).suffix.lower()

@@ -8,24 +8,24 @@ two headings, or in two sheets, are never in one chunk.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
-from assay.corpora.chunk import count_words
+from assay.corpora.block import Block
 from assay.corpora.chunkers.by_structure import ByStructure, block_pieces
 from assay.corpora.chunkers.chunker import (
     Chunk,
-    Count,
-    Section,
     all_blocks,
     check,
     chunks,
+    free_headings,
     sections,
+    table_of,
     whole,
 )
 from assay.corpora.chunkers.packing import pack, slack_of
-from assay.corpora.chunkers.sentences import Span
-from assay.corpora.loaders.loaded import Block, Loaded
+from assay.corpora.chunkers.spans import Count, Span, count_words
+from assay.corpora.document import Document
 from assay.pipeline.errors import UsageError
 
 
@@ -64,29 +64,25 @@ class ByRows:
                 "expected less than the rows"
             )
 
-    def cut(self, loaded: Loaded) -> list[Chunk]:
+    def cut(self, document: Document) -> list[Chunk]:
         """A document's chunks, in order.
 
-        >>> from assay.corpora.loaders.loaded import TextBuilder
-        >>> made = TextBuilder()
-        >>> made.add("Name: Ada; Born: 1815", "table_row")
-        >>> made.add("Name: Alan; Born: 1912", "table_row")
-        >>> len(ByRows().cut(Loaded(made.text, made.blocks)))
-        2
+        >>> from assay.pipeline.words import Scope
+        >>> text = "| Name | Born |\\n|---|---|\\n| Ada | 1815 |\\n| Alan | 1912 |"
+        >>> document = Document("d", text, Scope("t"), markup="markdown")
+        >>> [text[one.start : one.end] for one in ByRows().cut(document)][1:]
+        ['| Ada | 1815 |', '| Alan | 1912 |']
         """
-        if loaded.whole:
-            return whole(loaded)
-        spans = [
-            span
-            for section in sections(loaded.text, all_blocks(loaded))
-            for span in self._spans(loaded.text, section)
-        ]
-        return chunks(loaded, spans)
+        if document.whole:
+            return whole(document)
+        text, blocks = document.text, all_blocks(document)
+        spans = [span for section in sections(blocks) for span in self._spans(text, section)]
+        return chunks(text, blocks, spans)
 
-    def _spans(self, text: str, section: Section) -> Iterator[Span]:
+    def _spans(self, text: str, section: Sequence[Block]) -> Iterator[Span]:
         others = ByStructure(self.budget, self.count, slack=self.slack)
         above: tuple[Block, ...] = ()
-        for table, run in groupby(section.blocks, key=_table):
+        for table, run in groupby(section, key=table_of):
             blocks = tuple(run)
             if table is not None:
                 yield from self._rows(text, above, blocks)
@@ -95,9 +91,9 @@ class ByRows:
             above = _above(blocks)
             body = blocks[: len(blocks) - len(above)]
             if body:
-                yield from others.spans(text, replace(section, blocks=body))
+                yield from others.spans(text, body)
         if above:
-            yield from others.spans(text, replace(section, blocks=above))
+            yield from others.spans(text, above)
 
     def _rows(self, text: str, above: Sequence[Block], rows: Sequence[Block]) -> Iterator[Span]:
         slack = slack_of(self.budget, self.slack)
@@ -114,20 +110,13 @@ class ByRows:
                 break
             first = max(last - self.overlap, first + 1)
         if above:
-            head = Span(above[0].start, above[-1].end)
-            cost = self.count(text[head.start : head.end])
-            if cost + self.count(text[spans[0].start : spans[0].end]) <= self.budget + slack:
-                spans[0] = Span(head.start, spans[0].end)
+            costly = [Span(one.start, one.end) for one in above[free_headings((*above, *rows)) :]]
+            cost = sum(self.count(text[one.start : one.end]) for one in (*costly, spans[0]))
+            if cost <= self.budget + slack:
+                spans[0] = Span(above[0].start, spans[0].end)
             else:
-                yield from ByStructure(self.budget, self.count, slack=slack).spans(
-                    text, Section((), tuple(above))
-                )
+                yield from ByStructure(self.budget, self.count, slack=slack).spans(text, above)
         yield from spans
-
-
-def _table(block: Block) -> object:
-    """What tells two tables apart that follow one another; None for what is no row."""
-    return ("table", block.place.get("sheet")) if block.kind == "table_row" else None
 
 
 def _above(blocks: Sequence[Block]) -> tuple[Block, ...]:

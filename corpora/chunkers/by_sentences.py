@@ -8,15 +8,16 @@ words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from assay.corpora.chunk import count_words
+from assay.corpora.block import Block
 from assay.corpora.chunkers.by_structure import introduces
-from assay.corpora.chunkers.chunker import Chunk, Count, all_blocks, check, chunks, whole
+from assay.corpora.chunkers.chunker import Chunk, all_blocks, check, chunks, whole
 from assay.corpora.chunkers.packing import Piece, fitting, pack, slack_of
-from assay.corpora.chunkers.sentences import Span, sentences
-from assay.corpora.loaders.loaded import Loaded
+from assay.corpora.chunkers.spans import Count, Span, count_words
+from assay.corpora.document import Document
+from assay.pipeline.sentences import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +44,33 @@ class BySentences:
     def __post_init__(self) -> None:
         check(budget=(self.budget, 1), overlap=(self.overlap, 0), slack=(self.slack or 0, 0))
 
-    def cut(self, loaded: Loaded) -> list[Chunk]:
+    def cut(self, document: Document) -> list[Chunk]:
         """A document's chunks, in order.
 
-        >>> loaded = Loaded("One two. Three four. Five.", ())
-        >>> [(one.start, one.end) for one in BySentences(budget=4, overlap=1).cut(loaded)]
+        >>> from assay.pipeline.words import Scope
+        >>> document = Document("d", "One two. Three four. Five.", Scope("t"))
+        >>> [(one.start, one.end) for one in BySentences(budget=4, overlap=1).cut(document)]
         [(0, 20), (9, 26)]
         """
-        if loaded.whole:
-            return whole(loaded)
+        if document.whole:
+            return whole(document)
+        text, blocks = document.text, all_blocks(document)
         spans = pack(
-            list(self._pieces(loaded)),
+            list(self._pieces(text, blocks)),
             budget=self.budget,
             slack=slack_of(self.budget, self.slack),
             overlap=self.overlap,
         )
-        return chunks(loaded, spans)
+        return chunks(text, blocks, spans)
 
-    def _pieces(self, loaded: Loaded) -> Iterator[Piece]:
-        for block in all_blocks(loaded):
-            found = sentences(loaded.text, block.start, block.end)
+    def _pieces(self, text: str, blocks: Sequence[Block]) -> Iterator[Piece]:
+        for block in blocks:
+            found = sentences(text, block.start, block.end)
             for number, sentence in enumerate(found, start=1):
                 yield from fitting(
-                    loaded.text,
-                    Span(*sentence),
+                    text,
+                    Span(sentence.start, sentence.end),
                     budget=self.budget,
                     count=self.count,
-                    introduces=number == len(found) and introduces(loaded.text, block),
+                    introduces=number == len(found) and introduces(text, block),
                 )

@@ -11,22 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assay.corpora.chunk import count_words
+from assay.corpora.block import Block
 from assay.corpora.chunkers.chunker import (
     Chunk,
-    Count,
-    Section,
     all_blocks,
     check,
     chunks,
+    free_headings,
+    indent_of,
     sections,
     whole,
 )
 from assay.corpora.chunkers.packing import Piece, fitting, pack, slack_of
-from assay.corpora.chunkers.sentences import Span, sentences
-from assay.corpora.loaders.loaded import Block, Loaded
-
-_INDENT = 40  # characters before a block that are looked at
+from assay.corpora.chunkers.spans import Count, Span, count_words
+from assay.corpora.document import Document
+from assay.pipeline.sentences import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,8 @@ class ByStructure:
     """See the module.
 
     Args:
-        budget: cost of a chunk, from 1.
+        budget: cost of a chunk, from 1; headings above text cost nothing, for passages carry them
+            in their title, so that a section is cut alike under whatever it stands.
         count: what a stretch costs; see ``packing``.
         overlap: sentences of the chunk before, under the same heading, that a chunk begins with,
             as far as the budget has room for them.
@@ -53,28 +53,24 @@ class ByStructure:
     def __post_init__(self) -> None:
         check(budget=(self.budget, 1), overlap=(self.overlap, 0), slack=(self.slack or 0, 0))
 
-    def cut(self, loaded: Loaded) -> list[Chunk]:
+    def cut(self, document: Document) -> list[Chunk]:
         """A document's chunks, in order.
 
-        >>> from assay.corpora.loaders.loaded import TextBuilder
-        >>> made = TextBuilder()
-        >>> made.add("Loans", "heading", level=1)
-        >>> made.add("Three weeks.", "paragraph", place={"page": 1})
-        >>> [one.heading_path for one in ByStructure().cut(Loaded(made.text, made.blocks))]
-        [('Loans',)]
+        >>> from assay.pipeline.words import Scope
+        >>> text = "# Loans\\n\\nThree weeks.\\n\\n# Fees\\n\\nNone."
+        >>> document = Document("d", text, Scope("t"), markup="markdown")
+        >>> [one.heading_path for one in ByStructure().cut(document)]
+        [('Loans',), ('Fees',)]
         """
-        if loaded.whole:
-            return whole(loaded)
-        spans = [
-            span
-            for section in sections(loaded.text, all_blocks(loaded))
-            for span in self.spans(loaded.text, section)
-        ]
-        return chunks(loaded, spans)
+        if document.whole:
+            return whole(document)
+        text, blocks = document.text, all_blocks(document)
+        spans = [span for section in sections(blocks) for span in self.spans(text, section)]
+        return chunks(text, blocks, spans)
 
-    def spans(self, text: str, section: Section) -> list[Span]:
-        """A section's chunks, as offsets."""
-        pieces = list(block_pieces(text, section.blocks, budget=self.budget, count=self.count))
+    def spans(self, text: str, section: Sequence[Block]) -> list[Span]:
+        """The chunks of blocks under one heading, as offsets."""
+        pieces = list(block_pieces(text, section, budget=self.budget, count=self.count))
         return pack(
             pieces,
             budget=self.budget,
@@ -88,14 +84,15 @@ def block_pieces(
     text: str, blocks: Sequence[Block], *, budget: int, count: Count
 ) -> Iterator[Piece]:
     """Blocks as pieces that fit, with what they introduce."""
-    for block in blocks:
+    free = free_headings(blocks)
+    for number, block in enumerate(blocks):
+        span, indent = Span(block.start, block.end), indent_of(text, block)
+        if number < free:
+            yield Piece(span, 0, indent, introduces=True)
+            continue
+        belongs = introduces(text, block)
         yield from fitting(
-            text,
-            Span(block.start, block.end),
-            budget=budget,
-            count=count,
-            indent=_indent(text, block.start),
-            introduces=introduces(text, block),
+            text, span, budget=budget, count=count, indent=indent, introduces=belongs
         )
 
 
@@ -109,13 +106,7 @@ def sentence_units(text: str, count: Count) -> Callable[[Piece], Sequence[Piece]
 
     def units(piece: Piece) -> Sequence[Piece]:
         return [
-            Piece(one, count(text[one.start : one.end])) for one in sentences(text, *piece.span)
+            Piece(Span(one.start, one.end), count(one.text)) for one in sentences(text, *piece.span)
         ]
 
     return units
-
-
-def _indent(text: str, start: int) -> int:
-    before = text[max(0, start - _INDENT) : start]
-    line = before[before.rfind("\n") + 1 :]
-    return len(line) if not line.strip() else 0

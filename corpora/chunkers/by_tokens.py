@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from assay.corpora.block import Block
 from assay.corpora.chunkers.chunker import Chunk, all_blocks, check, chunks, whole
-from assay.corpora.chunkers.packing import stripped
-from assay.corpora.chunkers.sentences import Span
-from assay.corpora.loaders.loaded import Loaded
+from assay.corpora.chunkers.spans import Span, stripped
+from assay.corpora.document import Document
 from assay.pipeline.errors import UsageError
 
 Offsets = Callable[[str], Sequence[tuple[int, int]]]
@@ -54,22 +54,24 @@ class ByTokens:
                 "expected less than the budget"
             )
 
-    def cut(self, loaded: Loaded) -> list[Chunk]:
+    def cut(self, document: Document) -> list[Chunk]:
         """A document's chunks, in order.
 
-        >>> import re
-        >>> words = lambda text: [match.span() for match in re.finditer(r"\\S+", text)]
-        >>> found = ByTokens(words, budget=2, overlap=1).cut(Loaded("a b c d", ()))
+        >>> from assay.corpora.chunkers.spans import word_offsets
+        >>> from assay.pipeline.words import Scope
+        >>> document = Document("d", "a b c d", Scope("t"))
+        >>> found = ByTokens(word_offsets, budget=2, overlap=1).cut(document)
         >>> [(one.start, one.end) for one in found]
         [(0, 3), (2, 5), (4, 7)]
         """
-        if loaded.whole:
-            return whole(loaded)
-        starts, costs = self._tokens(loaded)
+        if document.whole:
+            return whole(document)
+        text, blocks = document.text, all_blocks(document)
+        starts, costs = self._tokens(text, blocks)
         if not starts:
             return []
-        ends = [*starts[1:], len(loaded.text)]
-        return chunks(loaded, list(self._windows(loaded.text, starts, ends, costs)))
+        ends = [*starts[1:], len(text)]
+        return chunks(text, blocks, list(self._windows(text, starts, ends, costs)))
 
     def _windows(
         self, text: str, starts: Sequence[int], ends: Sequence[int], costs: Sequence[int]
@@ -86,15 +88,15 @@ class ByTokens:
                 return
             first = max(bisect_left(before, before[last] - self.overlap), first + 1)
 
-    def _tokens(self, loaded: Loaded) -> tuple[list[int], list[int]]:
+    def _tokens(self, text: str, blocks: Sequence[Block]) -> tuple[list[int], list[int]]:
         """Starts of the tokens that can be parted, and how many tokens each stands for."""
         starts: list[int] = []
         costs: list[int] = []
         done = 0
-        for stretch in self._stretches(loaded):
+        for stretch in _stretches(text, blocks):
             first = len(starts)
             latest = stretch.start
-            for begin, end in self.offsets(loaded.text[stretch.start : stretch.end]):
+            for begin, end in self.offsets(text[stretch.start : stretch.end]):
                 if end == begin:
                     continue
                 start, stop = stretch.start + begin, stretch.start + end
@@ -116,20 +118,21 @@ class ByTokens:
             done = stretch.end
         return starts, costs
 
-    def _stretches(self, loaded: Loaded) -> Iterator[Span]:
-        text = loaded.text
-        start = end = -1
-        for block in all_blocks(loaded):
-            if start >= 0 and block.end - start > _STRETCH:
-                yield Span(start, end)
-                start = -1
-            start = block.start if start < 0 else start
-            end = block.end
-            while end - start > _STRETCH:
-                middle = start + _STRETCH
-                space = max(text.rfind(sign, start, middle) for sign in (" ", "\n"))
-                border = space if space > start else middle
-                yield Span(start, border)
-                start = border
-        if start >= 0 and end > start:
+
+def _stretches(text: str, blocks: Sequence[Block]) -> Iterator[Span]:
+    """What is given to the tokenizer at a time."""
+    start = end = -1
+    for block in blocks:
+        if start >= 0 and block.end - start > _STRETCH:
             yield Span(start, end)
+            start = -1
+        start = block.start if start < 0 else start
+        end = block.end
+        while end - start > _STRETCH:
+            middle = start + _STRETCH
+            space = max(text.rfind(sign, start, middle) for sign in (" ", "\n"))
+            border = space if space > start else middle
+            yield Span(start, border)
+            start = border
+    if start >= 0 and end > start:
+        yield Span(start, end)

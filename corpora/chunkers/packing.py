@@ -13,11 +13,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assay.corpora.analyzer import UNSPACED
-from assay.corpora.chunkers.chunker import Count
-from assay.corpora.chunkers.sentences import Span, sentences
+from assay.corpora.chunkers.spans import WORD, Count, Span, stripped
+from assay.pipeline.sentences import sentences
 
-_ATOM = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]{{1,80}}")
 _LINE = re.compile(r"[^\n]+")
 _CHAIN = 3  # introductions of introductions that are moved along, at most
 _SHORT = 5
@@ -67,7 +65,8 @@ def _narrowed(
     if cost <= budget or span.end - span.start == 1:
         yield span, cost
     elif step == 0:
-        for inner in sentences(text, span.start, span.end):
+        for sentence in sentences(text, span.start, span.end):
+            inner = Span(sentence.start, sentence.end)
             yield from _narrowed(text, inner, budget, count, 1)
     elif step == 1:
         for match in _LINE.finditer(text, span.start, span.end):
@@ -81,7 +80,7 @@ def _narrowed(
 def _stretches(text: str, span: Span, budget: int, count: Count) -> Iterator[tuple[Span, int]]:
     """Words in a row up to the budget; a word over it is halved until it fits."""
     held: tuple[Span, int] | None = None
-    waiting = (Span(*match.span()) for match in _ATOM.finditer(text, span.start, span.end))
+    waiting = (Span(*match.span()) for match in WORD.finditer(text, span.start, span.end))
     for word in waiting:
         for atom, cost in _halved(text, word, budget, count):
             if held and held[1] + cost <= budget:
@@ -102,15 +101,6 @@ def _halved(text: str, span: Span, budget: int, count: Count) -> Iterator[tuple[
     middle = (span.start + span.end) // 2
     yield from _halved(text, Span(span.start, middle), budget, count)
     yield from _halved(text, Span(middle, span.end), budget, count)
-
-
-def stripped(text: str, start: int, end: int) -> Span:
-    """A stretch without white space at its ends."""
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return Span(start, end)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
+from assay.corpora.block import Block
 from assay.corpora.loaders.csv_dialect import Dialect, Row, rows, sniff
 from assay.corpora.loaders.decoding import decode
 from assay.corpora.loaders.field_map import (
@@ -32,7 +33,7 @@ from assay.corpora.loaders.field_map import (
     held_back,
     to_loaded,
 )
-from assay.corpora.loaders.loaded import Block, Loaded, Source, TextBuilder, Unreadable
+from assay.corpora.loaders.loaded import Loaded, Source, TextBuilder, Unreadable
 from assay.corpora.loaders.reading import read
 from assay.corpora.loaders.tables import (
     SAMPLE_ROWS,

@@ -10,6 +10,8 @@ one, ``<file>#page=3``, with the place in its metadata, which every passage inhe
   ``ROW_WORDS`` words; each group is one passage, ``#sheet=Q1&cells=A2:F9``.
 - Headings with nothing below them are no section; they are kept as text, so that they are found.
 - What stands before the first place goes with it. No character between two blocks is dropped.
+- A document whose text is that of its file, sign by sign, says which lines of it: ``line`` and
+  ``last_line``. Each document keeps the loader's blocks.
 """
 
 from __future__ import annotations
@@ -17,14 +19,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from assay.corpora.chunk import SEPARATOR, count_words
+from assay.corpora.block import Block
+from assay.corpora.chunkers.spans import count_words, stripped
 from assay.corpora.document import Document
-from assay.corpora.headings import headings
-from assay.corpora.loaders.loaded import Block, Loaded
+from assay.corpora.loaders.loaded import Loaded
 from assay.corpora.loaders.names import quoted
+from assay.corpora.loaders.text import line_breaks
+from assay.corpora.markup import first_heading, heading_title
+from assay.corpora.passages import titled
 from assay.pipeline.words import Scalar, Scope
 
 PLACES = ("page", "slide", "sheet")
@@ -38,6 +43,9 @@ ROW_PLACES = ("table", "cells", "line", "record", "row", "path")
 
 RANGES = ("line", "record", "row", "path")
 """Of these the last row's is told as well, as ``last_line`` and so on."""
+
+TABLE_KINDS = ("heading", "caption", "table_row")
+"""What a file that is one table is made of."""
 
 ROW_WORDS = 100
 """Words that rows are taken together to; a row is cut only above ``LONG_ROW`` words."""
@@ -81,29 +89,45 @@ def documents_of(
     divided = not loaded.whole and bool(rows or any(_major(block) for block in loaded.blocks))
     title = _short(loaded.title) or ("" if loaded.id else name)
     if not (loaded.title.strip() or loaded.id or divided):
-        title = _first_heading(text, markup) or name
+        title = _short(first_heading(text, loaded.blocks)) or name
     known = {**_flat(loaded.metadata), "file": file}
     if title:
         known.setdefault("title", title)
 
+    is_verbatim = not loaded.id and _tells_its_lines(loaded.blocks, text)
+
     def made(
-        text: str, place: Mapping[str, Scalar], own_id: str, own_title: str, **more: object
+        start: int,
+        end: int,
+        place: Mapping[str, Scalar],
+        own_id: str,
+        own_title: str,
+        blocks: Sequence[Block],
+        *,
+        whole: bool,
     ) -> Document:
+        own = text[start:end]
+        labels = {**known, **_flat(place, keep=True)}
+        if is_verbatim:
+            first = 1 + line_breaks(text, 0, start)
+            labels |= {"line": first, "last_line": first + line_breaks(own.rstrip())}
         return Document(
             id=own_id,
-            text=text,
+            text=own,
             scope=scope,
             title=own_title,
             date=loaded.date,
-            metadata={**known, **_flat(place, keep=True)},
-            **{"markup": markup, **more},  # type: ignore[arg-type]
+            metadata=labels,
+            markup=markup,
+            whole=whole,
+            blocks=() if whole else _moved(blocks, start),
         )
 
     if not text.strip():
         return
     if not divided:
         place = loaded.blocks[0].place if loaded.blocks and (loaded.id or loaded.whole) else {}
-        yield made(text, place, base, title, whole=loaded.whole)
+        yield made(0, len(text), place, base, title, loaded.blocks, whole=loaded.whole)
         return
     issued: set[str] = set()
     pieces = list(_pieces(loaded.blocks, text, rows))
@@ -111,28 +135,51 @@ def documents_of(
     for number, piece in enumerate(pieces):
         if _stands_in_title(piece, pieces[number + 1 :]):
             continue
-        own = text[starts[number] : starts[number + 1]].strip()
-        only_headings = all(block.kind == "heading" for block in piece.blocks)
-        whole = piece.rows and count_words(own) <= LONG_ROW
+        start, end = stripped(text, starts[number], starts[number + 1])
         yield made(
-            own,
+            start,
+            end,
             piece.place,
             _named(base, loaded.id, piece.place, issued),
-            _titled(title, piece.path),
-            whole=whole,
-            markup="plain" if only_headings else markup,
+            titled(title, *(heading for _, heading in piece.path)),
+            piece.blocks,
+            whole=piece.rows and count_words(text[start:end]) <= LONG_ROW,
         )
+
+
+def _moved(blocks: Sequence[Block], start: int) -> tuple[Block, ...]:
+    """Blocks of a text that begins here."""
+    if start == 0:
+        return tuple(blocks)
+    return tuple(
+        replace(one, start=max(0, one.start - start), end=one.end - start) for one in blocks
+    )
+
+
+def _tells_its_lines(blocks: Sequence[Block], text: str) -> bool:
+    """Whether the text is that of its file: each block stands in the line that it says."""
+    line, done = 1, 0
+    for block in blocks:
+        line, done = line + line_breaks(text, done, block.start), block.start
+        if block.place.get("line") != line:
+            return False
+    return bool(blocks)
 
 
 def _rows(blocks: Sequence[Block], text: str) -> frozenset[int]:
     """Starts of the rows that are grouped: of a file of rows, of cells, of long tables."""
-    is_table = all(block.kind in ("heading", "caption", "table_row") for block in blocks)
+    is_table = all(block.kind in TABLE_KINDS or _is_in_row(block) for block in blocks)
     found: set[int] = set()
     for (is_row, place, _), run in groupby(blocks, key=_table):
         rows = list(run)
         if is_row and (is_table or "cells" in place or _words(rows, text) > ROW_WORDS):
             found.update(block.start for block in rows)
     return frozenset(found)
+
+
+def _is_in_row(block: Block) -> bool:
+    """Whether a block is text of a file of rows, such as a caption above them."""
+    return block.place.keys() == {"row"}
 
 
 def _table(block: Block) -> tuple[bool, Mapping[str, Scalar], Scalar]:
@@ -173,9 +220,8 @@ def _pieces(blocks: Sequence[Block], text: str, rows: frozenset[int]) -> Iterato
         open_blocks.append(block)
         words += count
         if block.kind == "heading":
-            words_of = text[block.start : block.end].lstrip("#").strip().split("\n")[0]
             path = [one for one in path if one[0] < block.level]
-            path.append((block.level, words_of))
+            path.append((block.level, heading_title(text[block.start : block.end])))
     if open_blocks:
         yield _piece(open_blocks, place, carried, open_blocks[-1].start in rows)
 
@@ -188,6 +234,9 @@ def _piece(
 ) -> _Piece:
     if not rows:
         said = {key: one.place[key] for one in blocks for key in PAGE_LABELS if key in one.place}
+        above = [one.place["row"] for one in blocks if _is_in_row(one)]
+        if above:  # of a file of rows what stands above them: its caption, its columns' names
+            said |= {"row": above[0]} | ({"last_row": above[-1]} if above[-1] != above[0] else {})
         return _Piece(tuple(blocks), {**said, **place}, path)
     spanned: dict[str, Scalar] = {**blocks[0].place, **place}
     last = blocks[-1].place
@@ -245,19 +294,6 @@ def _named(base: str, own_id: str, place: Mapping[str, Scalar], issued: set[str]
         name = f"{name}{joint}part={number}"
     issued.add(name)
     return name
-
-
-def _titled(title: str, path: Sequence[tuple[int, str]]) -> str:
-    parts = [title] if title else []
-    for _, heading in path:
-        if heading and heading.casefold() not in {part.casefold() for part in parts}:
-            parts.append(heading)
-    return SEPARATOR.join(parts)
-
-
-def _first_heading(text: str, markup: str) -> str:
-    found = headings(text, markup)
-    return _short(found[0].title) if found else ""
 
 
 def _flat(labels: Mapping[str, object], *, keep: bool = False) -> dict[str, Scalar]:

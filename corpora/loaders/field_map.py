@@ -19,8 +19,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date as Day
 
+from assay.corpora.block import Block
 from assay.corpora.filters import iso_day
-from assay.corpora.loaders.loaded import Block, Limits, Loaded
+from assay.corpora.loaders.loaded import Limits, Loaded
 from assay.pipeline.errors import AssayError, UsageError
 from assay.pipeline.words import Scalar
 

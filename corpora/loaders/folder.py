@@ -13,7 +13,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.corpora.document import Document
@@ -54,6 +54,8 @@ class Files:
         scope: who may read the documents.
         limits: what a file may cost.
         options: settings for loaders, such as a field map.
+        source: where the documents come from, where nothing in them says so.
+        tier: how far they are trusted.
 
     Raises:
         UsageError: if a path does not exist, if nothing to read is found, or if two
@@ -67,6 +69,8 @@ class Files:
         scope: Scope,
         limits: Limits | None = None,
         options: Mapping[str, object] | None = None,
+        source: str = "",
+        tier: str = "",
     ) -> None:
         self.skipped: dict[str, str] = {}
         """Id of a file (or folder) to the reason why nothing of it was read; complete after
@@ -80,6 +84,7 @@ class Files:
         self._scope = scope
         self._limits = limits or Limits()
         self._options = dict(options or {})
+        self._source, self._tier = source, tier
         self._unreadable: dict[str, str] = {}
         self._issued: set[str] = set()
         self._entries = self._listed(paths)
@@ -137,7 +142,7 @@ class Files:
             if document.id in self._issued:
                 raise Unreadable(f"two parts of it have the id '{document.id}'")
             self._issued.add(document.id)
-            yield document
+            yield replace(document, source=self._source, tier=self._tier)
 
     def _kind(self, entry: Entry) -> kinds.FileKind:
         if entry.path.name == labelled.CORPUS and labelled.is_collection(entry.path.parent):

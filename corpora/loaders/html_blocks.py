@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from assay.corpora.block import Kind
 from assay.corpora.loaders.html_elements import HEADINGS, INLINE, Region, State, inside
 from assay.corpora.loaders.html_tables import Cell, Row, is_data, readable, span
-from assay.corpora.loaders.loaded import Kind, Source, Unreadable
+from assay.corpora.loaders.loaded import Source, Unreadable
 
 _DEEPEST = 200_000
 _MOST_PIECES = 1_000_000

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from assay.corpora.loaders.loaded import Kind
+from assay.corpora.block import Kind
 
 Region = Literal["body", "around", "form", "named"]
 

@@ -16,36 +16,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date as Day
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
+from assay.corpora.block import Block, Kind
 from assay.pipeline.errors import DataError
 from assay.pipeline.words import Scalar
-
-Kind = Literal["heading", "paragraph", "list", "table_row", "code", "caption"]
 
 
 class Unreadable(DataError):
     """A file, or a part of it, cannot be read; the message is the reason, for the report."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A stretch of a loaded text.
-
-    Args:
-        start: offset of its first character in the text.
-        end: offset behind its last character.
-        kind: what it is.
-        level: of a heading, from 1; 0 for the others.
-        place: where it stands in the file, for instance ``{"page": 3}``, ``{"slide": 2}``,
-            ``{"sheet": "Q1", "cells": "A7:F7"}``, ``{"line": 12}``; numbers count from 1.
-    """
-
-    start: int
-    end: int
-    kind: Kind
-    level: int = 0
-    place: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date as Day
 
-from assay.corpora.loaders.loaded import Block, Kind, Loaded, Source
+from assay.corpora.block import Block, Kind
+from assay.corpora.loaders.loaded import Loaded, Source
 from assay.corpora.loaders.restructured import restructured
 from assay.corpora.loaders.text import Line, block, lines, paragraphs, text_of
 from assay.pipeline.words import Scalar
@@ -48,7 +49,7 @@ def load(source: Source) -> Iterator[Loaded]:
         blocks, facts = restructured(text, found)
     else:
         facts = _front_matter(found)
-        blocks = list(_Scanner(text, found).blocks())
+        blocks = markdown(text, found)
     yield Loaded(
         text,
         tuple(blocks),
@@ -57,6 +58,11 @@ def load(source: Source) -> Iterator[Loaded]:
         metadata=_metadata(facts),
         problems=problems,
     )
+
+
+def markdown(text: str, found: Sequence[Line]) -> list[Block]:
+    """The blocks of a Markdown text, given with its lines, in order."""
+    return list(_Scanner(text, found).blocks())
 
 
 class _Scanner:

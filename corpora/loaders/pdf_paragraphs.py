@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from assay.corpora.loaders.loaded import Kind, TextBuilder
+from assay.corpora.block import Kind
+from assay.corpora.loaders.loaded import TextBuilder
 from assay.corpora.loaders.pdf_layout import Line
 from assay.pipeline.words import Scalar
 

@@ -12,8 +12,9 @@ from datetime import date as Day
 from datetime import datetime
 from typing import Any
 
+from assay.corpora.block import Kind
 from assay.corpora.loaders.archive import TREE_BYTES, as_type, checked
-from assay.corpora.loaders.loaded import Kind, Loaded, Source, TextBuilder, Unreadable
+from assay.corpora.loaders.loaded import Loaded, Source, TextBuilder, Unreadable
 from assay.corpora.loaders.reading import read, refuse_long
 from assay.corpora.loaders.tables import (
     SAMPLE_ROWS,

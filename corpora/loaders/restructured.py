@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from assay.corpora.loaders.loaded import Block, Kind
+from assay.corpora.block import Block, Kind
 from assay.corpora.loaders.text import Line, block
 
 _ADORNED = re.compile(r"([!-/:-@\[-`{-~])\1+\s*\Z")
@@ -66,7 +66,7 @@ class _Scanner:
                 yield from self._simple_table()
             else:
                 kind: Kind = "list" if _ITEM.match(line + " ") else "paragraph"
-                yield self._take(self._run_end(), kind)
+                yield self._take(self._run_end(kind), kind)
             literal = self._row(self._at - 1).endswith("::")
 
     def _row(self, at: int) -> str:
@@ -105,9 +105,10 @@ class _Scanner:
             end = at if row else end
         return end
 
-    def _run_end(self) -> int:
+    def _run_end(self, kind: Kind) -> int:
+        """Behind a paragraph or a list item; only an item ends where another one begins."""
         at = self._at + 1
-        while self._row(at) and not _ITEM.match(self._row(at) + " "):
+        while self._row(at) and not (kind == "list" and _ITEM.match(self._row(at) + " ")):
             at += 1
         return at
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from assay.corpora.loaders.loaded import Kind
+from assay.corpora.block import Kind
 from assay.corpora.loaders.tables import (
     SAMPLE_ROWS,
     caption_rows,

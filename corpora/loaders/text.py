@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from assay.corpora.block import Block, Kind
 from assay.corpora.loaders.decoding import decode
-from assay.corpora.loaders.loaded import Block, Kind, Loaded, Source
+from assay.corpora.loaders.loaded import Loaded, Source
 from assay.corpora.loaders.reading import read, refuse_long
 
 MOST_BLOCKS = 500_000
@@ -72,6 +73,17 @@ def lines(text: str) -> Iterator[Line]:
             return
         content = match.group().rstrip("\r\n")
         yield Line(content, match.start(), match.start() + len(content), number)
+
+
+def line_breaks(text: str, start: int = 0, end: int | None = None) -> int:
+    """How many lines, as ``lines`` knows them, end in ``text[start:end]``.
+
+    >>> line_breaks("a\\r\\nb\\rc\\n")
+    3
+    """
+    stop = len(text) if end is None else end
+    count = text.count
+    return count("\n", start, stop) + count("\r", start, stop) - count("\r\n", start, stop + 1)
 
 
 def block(text: str, start: int, end: int, kind: Kind, line: int, *, level: int = 0) -> Block:

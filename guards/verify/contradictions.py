@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from assay.corpora.normalise import normalise
 from assay.guards.verify.near_duplicates import duplicate_groups
-from assay.guards.verify.normalise import normalise
 from assay.guards.verify.typed_values import ValueType, asked_type, values
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.text import content_words, sentences, words
+from assay.pipeline.sentences import sentences
+from assay.pipeline.text import content_words, words
 from assay.pipeline.words import Flag, Passage, Query, Selection, Verdict, Verdicts
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from assay.corpora.normalise import Normalised, normalise
 from assay.guards.verify.encoded import decode
-from assay.guards.verify.normalise import Normalised, normalise
 from assay.guards.verify.signatures import Signature, find_signatures
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.words import Flag, Passage, Query, Selection, Verdict, Verdicts

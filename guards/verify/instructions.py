@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from assay.corpora.normalise import normalise
 from assay.guards.verify.encoded import decode
-from assay.guards.verify.normalise import normalise
 from assay.guards.verify.signatures import Signature, find_signatures
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.words import Flag, Passage, Query, Selection, Verdict, Verdicts

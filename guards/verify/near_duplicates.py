@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence, Set
 
 from pydantic import Field
 
-from assay.guards.verify.normalise import normalise
+from assay.corpora.normalise import normalise
 from assay.guards.verify.question_echo import tokens
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.words import Flag, Passage, Query, Selection, Verdict, Verdicts

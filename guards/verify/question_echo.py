@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from assay.guards.verify.normalise import normalise
+from assay.corpora.normalise import normalise
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.text import STOP_WORDS
 from assay.pipeline.words import Flag, Passage, Query, Selection, Verdict, Verdicts

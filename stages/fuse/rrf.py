@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping
 
 from pydantic import Field, PositiveFloat
 
-from assay.corpora.fusion import reciprocal_rank_fusion
+from assay.corpora.fusion import joint_query, reciprocal_rank_fusion, weight_problems
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.errors import UsageError, nearest
 from assay.pipeline.words import Ranking
 
 
@@ -44,20 +43,7 @@ class Rrf(Node):
         Returns:
             One sentence a problem.
         """
-        inputs = sorted(names.get("rankings", ()))
-        weights = self.config.weights
-        if weights is None:
-            return []
-        unknown = [
-            f"weight for '{name}', which is no input; {nearest(name, inputs)}"
-            for name in sorted(set(weights) - set(inputs))
-        ]
-        missing = [
-            f"no weight for the input '{name}'; weigh every input or none"
-            for name in inputs
-            if name not in weights
-        ]
-        return unknown + missing
+        return weight_problems(self.config.weights, names.get("rankings", ()))
 
     def run(self, rankings: Mapping[str, Ranking]) -> Ranking:
         """Fuse.
@@ -66,16 +52,9 @@ class Rrf(Node):
             UsageError: if there is no ranking, a weight is missing, or the rankings
                 were made for different readers.
         """
-        if not rankings:
-            raise UsageError("fuse.rrf needs at least one ranking under 'rankings'")
-        problems = self.check_ports({"rankings": rankings})
-        if problems:
-            raise UsageError("; ".join(problems))
-        queries = [rankings[name].query for name in sorted(rankings)]
-        if any(query.scope != queries[0].scope for query in queries):
-            raise UsageError("the rankings were made for different readers; they cannot be joined")
+        query = joint_query(rankings, self.check_ports({"rankings": rankings}), self.name)
         return reciprocal_rank_fusion(
-            queries[0],
+            query,
             rankings,
             k=self.config.k,
             source=self.name,

@@ -11,7 +11,8 @@ from pydantic import Field
 from assay.models.protocols import CrossEncoder
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
-from assay.pipeline.text import fold, sentences
+from assay.pipeline.sentences import sentences
+from assay.pipeline.text import fold
 from assay.pipeline.words import (
     Abstention,
     AbstentionReason,

@@ -14,7 +14,8 @@ from assay.models.language_model import Ability, Generation, LanguageModel
 from assay.models.prompt import Prompt
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
-from assay.pipeline.text import content_words, fold, sentences
+from assay.pipeline.sentences import sentences
+from assay.pipeline.text import content_words, fold
 from assay.pipeline.words import (
     Abstention,
     AbstentionReason,

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field
 
 from assay.corpora.corpus import Corpus
-from assay.corpora.fusion import reciprocal_rank_fusion
+from assay.corpora.where import DESCRIPTION, filter_of, where_problems
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.words import Hit, Query, QueryVariants, Ranking, Score
-
-RRF_K = 60
+from assay.pipeline.words import Query, QueryVariants, Ranking
+from assay.stages.retrieve.wordings import merged, ranked, wordings
 
 
 class Bm25Config(Config):
     """Settings of ``retrieve.bm25@1``."""
 
     k: int = Field(50, ge=1, le=10_000, description="most passages retrieved")
+    where: str = Field("", description=DESCRIPTION)
+    field: Literal["", "body", "title", "headings"] = Field(
+        "",
+        description="what of a passage is searched: its text, its document's title or the headings"
+        " above it; '' for what the corpus is configured with",
+    )
 
 
 @register("retrieve.bm25@1")
@@ -37,19 +46,18 @@ class Bm25(Node):
         super().__init__(config)
         self._corpus = corpus
 
+    def prepare(self, base: Path) -> Iterable[str]:
+        """What is wrong with ``where``."""
+        return where_problems(self.config.where)
+
     def run(self, query: Query | QueryVariants) -> Ranking:
         """Search; the ranking's query is the main wording."""
-        queries = query.queries if isinstance(query, QueryVariants) else (query,)
-        rankings = {
-            f"{number:04d}": self._search(wording) for number, wording in enumerate(queries)
-        }
-        if len(rankings) == 1:
-            return rankings["0000"]
-        return reciprocal_rank_fusion(
-            queries[0], rankings, k=RRF_K, source=self.name, limit=self.config.k
-        )
+        rankings = [self._search(wording) for wording in wordings(query)]
+        return merged(rankings, source=self.name, limit=self.config.k)
 
     def _search(self, query: Query) -> Ranking:
-        hits = self._corpus.search_bm25(query, self.config.k)
-        renamed = (Hit(h.passage, Score(h.score.value, h.score.kind, self.name)) for h in hits)
-        return Ranking(query, tuple(renamed), self.name)
+        config = self.config
+        hits = self._corpus.search_bm25(
+            query, config.k, where=filter_of(config.where), field=config.field
+        )
+        return ranked(query, hits, self.name)

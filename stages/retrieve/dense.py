@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
 from pydantic import Field
 
 from assay.corpora.corpus import Corpus
-from assay.corpora.fusion import reciprocal_rank_fusion
+from assay.corpora.where import DESCRIPTION, filter_of, where_problems
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
-from assay.pipeline.words import Hit, Query, QueryVariants, Ranking, Score
-
-RRF_K = 60
+from assay.pipeline.words import Query, QueryVariants, Ranking
+from assay.stages.retrieve.wordings import searched_together
 
 
 class DenseConfig(Config):
     """Settings of ``retrieve.dense@1``."""
 
     k: int = Field(50, ge=1, le=10_000, description="most passages retrieved")
+    where: str = Field("", description=DESCRIPTION)
 
 
 @register("retrieve.dense@1")
 class Dense(Node):
     """The best k passages by cosine of embeddings, in the query's scope and filters.
 
-    Several wordings are searched one by one and merged by reciprocal rank fusion
-    (k = 60); the scores are then of kind ``rrf``. Cost: one embedding a wording.
+    Several wordings are merged by reciprocal rank fusion (k = 60); the scores are then of
+    kind ``rrf``. The wordings of all queries of a batch go to the embedder together. Cost:
+    one embedding a wording, all in one round.
 
     Args:
         config: see ``DenseConfig``.
@@ -33,25 +39,29 @@ class Dense(Node):
 
     Config = DenseConfig
     gives = ("cosine", "rrf")
+    needs = MappingProxyType({"corpus": ("dense",)})
 
     def __init__(self, config: DenseConfig, *, corpus: Corpus) -> None:
         super().__init__(config)
         self._corpus = corpus
 
+    def prepare(self, base: Path) -> Iterable[str]:
+        """What is wrong with ``where``."""
+        return where_problems(self.config.where)
+
     def run(self, query: Query | QueryVariants, context: RunContext) -> Ranking:
         """Search; the ranking's query is the main wording."""
-        queries = query.queries if isinstance(query, QueryVariants) else (query,)
-        rankings: dict[str, Ranking] = {}
-        for number, wording in enumerate(queries):
-            context.check()
-            rankings[f"{number:04d}"] = self._search(wording, context)
-        if len(rankings) == 1:
-            return rankings["0000"]
-        return reciprocal_rank_fusion(
-            queries[0], rankings, k=RRF_K, source=self.name, limit=self.config.k
-        )
+        return self.run_batch([{"query": query}], [context])[0]
 
-    def _search(self, query: Query, context: RunContext) -> Ranking:
-        hits = self._corpus.search_dense(query, self.config.k, context)
-        renamed = (Hit(h.passage, Score(h.score.value, h.score.kind, self.name)) for h in hits)
-        return Ranking(query, tuple(renamed), self.name)
+    def run_batch(
+        self, items: Sequence[Mapping[str, Any]], contexts: Sequence[RunContext]
+    ) -> list[Ranking]:
+        """Search for several queries, embedded in one call; see ``run``."""
+        return searched_together(
+            items,
+            contexts,
+            self._corpus.search_dense,
+            k=self.config.k,
+            where=filter_of(self.config.where),
+            source=self.name,
+        )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from assay.corpora.fusion import reciprocal_rank_fusion
+from assay.corpora.labels import labels_of_passage
+from assay.corpora.visible import wanted
 from assay.models.langchain_settings import class_of, described, require
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, Node
@@ -151,6 +153,7 @@ class LangchainRetriever(Node):
 
     def _search(self, query: Query, left_out: dict[str, int]) -> Ranking:
         hits: dict[str, Hit] = {}
+        asked = wanted(query)
         for document in self._documents(query.text):
             if not document.page_content.strip():
                 left_out["empty"] += 1
@@ -161,7 +164,7 @@ class LangchainRetriever(Node):
                 left_out["scope"] += 1
                 continue
             passage = self._passage(document, name, scope)
-            if not all(_carries(passage, key, value) for key, value in query.filters.items()):
+            if asked is not None and not asked.holds(labels_of_passage(passage)):
                 left_out["filters"] += 1
             elif name in hits:
                 left_out["repeated"] += 1
@@ -233,12 +236,6 @@ class LangchainRetriever(Node):
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
-
-
-def _carries(passage: Passage, key: str, value: Scalar) -> bool:
-    """Whether a passage has a label; a truth value is no number."""
-    found = passage.metadata.get(key)
-    return found == value and isinstance(found, bool) == isinstance(value, bool)
 
 
 def _day(name: str, value: object) -> date | None:

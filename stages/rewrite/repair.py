@@ -64,13 +64,13 @@ class Repair(Node):
     def run(self, query: Query, context: RunContext) -> Query:
         """The query with its text mended; notes the number of mended words."""
         text = clean(query.text)
-        mended = self._mend(text) if self.config.repair else text
+        mended = self._mend(text, query) if self.config.repair else text
         before, after = text.split(" "), mended.split(" ")
         context.note(repaired=sum(a != b for a, b in zip(before, after, strict=True)))
         return replace(query, text=mended)
 
-    def _mend(self, text: str) -> str:
-        vocabulary = self._corpus.vocabulary()
+    def _mend(self, text: str, query: Query) -> str:
+        vocabulary = self._corpus.vocabulary(query)
         quoted = [match.span() for match in _QUOTED.finditer(text)]
 
         def mend_one(match: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 from assay.models.protocols import CrossEncoder
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
-from assay.pipeline.text import Sentence, sentences
+from assay.pipeline.sentences import Sentence, sentences
 from assay.pipeline.words import Dropped, Hit, Query, Selection
 
 

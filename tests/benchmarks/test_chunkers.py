@@ -9,16 +9,16 @@ import pytest
 
 from assay.corpora.chunkers.by_sentences import BySentences
 from assay.corpora.chunkers.by_tokens import ByTokens
+from assay.corpora.chunkers.spans import word_offsets
 from benchmarks.chunkers import (
     Question,
     Words,
     compare,
-    loaded,
+    document,
     main,
     measure,
     read,
     score,
-    word_offsets,
 )
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "chunkeval"
@@ -69,7 +69,7 @@ def test_a_word_is_touched_by_a_stretch_that_shares_a_character() -> None:
 def test_raw_texts_get_their_headings_paragraphs_and_rows() -> None:
     text = " = Title = \n\none\ntwo\n\na | b\nthree\n = = Deeper = = \nfour"
     assert [
-        (text[one.start : one.end], one.kind, one.level) for one in loaded(text).blocks
+        (text[one.start : one.end], one.kind, one.level) for one in document(text).blocks
     ] == [
         ("= Title =", "heading", 1), ("one\ntwo", "paragraph", 0), ("a | b", "table_row", 0),
         ("three", "paragraph", 0), ("= = Deeper = =", "heading", 2), ("four", "paragraph", 0),

@@ -7,7 +7,8 @@ or more, of tenants 'a' and 'b', whose outputs differ.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from assay.guards.risk.logistic_calibrator import CalibratorConfig, LogisticCali
 from assay.models.echo import Echo, EchoConfig, EchoRule
 from assay.models.hash_embedder import HashEmbedder, HashEmbedderConfig
 from assay.models.overlap_cross_encoder import OverlapCrossEncoder
+from assay.models.word_sparse_encoder import WordSparseEncoder
 from assay.pipeline import (
     Abstention,
     AbstentionReason,
@@ -65,8 +67,9 @@ resources:
   corpus:
     use: corpora.local@1
     config: {path: index, max_words: 20}
-    resources: {embedder: embedder}
+    resources: {embedder: embedder, sparse_encoder: encoder}
   embedder: {use: models.hash_embedder@1, config: {dimension: 64}}
+  encoder: {use: models.word_sparse_encoder@1}
   judge: {use: models.overlap_cross_encoder@1}
 nodes:
   found: {use: retrieve.bm25@1, resources: {corpus: corpus}, inputs: {query: query}}
@@ -105,20 +108,25 @@ def question(tenant: str, text: str) -> Query:
 A, B = question("a", "what is an immutable sequence of items"), question("b", "what is a tuple")
 
 
-def small_corpus(folder: Path) -> Corpus:
-    """The texts of both tenants, indexed in a folder, with the hash embedder."""
-    corpus = LocalCorpus(
-        LocalCorpus.Config.model_validate({"path": str(folder), "max_words": 20}),
-        embedder=HashEmbedder(HashEmbedderConfig(dimension=64)),
-    )
-    documents = [
+def texts() -> list[Document]:
+    """The texts of both tenants as documents."""
+    return [
         Document(
             f"{tenant}{number}", f"{text} {text.lower()}", Scope(tenant), metadata={"kind": "note"}
         )
-        for tenant, texts in TEXTS.items()
-        for number, text in enumerate(texts)
+        for tenant, own in TEXTS.items()
+        for number, text in enumerate(own)
     ]
-    corpus.index(documents, skipped={}, progress=lambda stage, done, total: None)
+
+
+def small_corpus(folder: Path) -> Corpus:
+    """The texts of both tenants, indexed in a folder, with the hash embedder and word weights."""
+    corpus = LocalCorpus(
+        LocalCorpus.Config.model_validate({"path": str(folder), "max_words": 20}),
+        embedder=HashEmbedder(HashEmbedderConfig(dimension=64)),
+        sparse_encoder=WordSparseEncoder(Config()),
+    )
+    corpus.index(texts(), skipped={}, progress=lambda stage, done, total: None)
     corpus.start()
     return corpus
 
@@ -144,6 +152,26 @@ def hits(query: Query, *more: str, scores: tuple[float, ...] = (2.5, 1.5, -0.5, 
 def ranked(query: Query, *more: str) -> Ranking:
     """A ranking of the tenant's texts."""
     return Ranking(query, hits(query, *more), "sample")
+
+
+def three(query: Query) -> dict[str, Ranking]:
+    """Named rankings of the tenant's texts: as they are, turned round, and none."""
+    return {
+        "dense": ranked(query),
+        "sparse": Ranking(query, hits(query)[::-1], "sample"),
+        "empty": Ranking(query, (), "sample"),
+    }
+
+
+def dated(query: Query) -> Ranking:
+    """A ranking of the tenant's texts for a query of a day: one text of it, one old, one undated."""
+    query = replace(query, as_of=date(2024, 3, 1))
+    days = (date(2024, 2, 20), date(2001, 1, 1), None)
+    found = (
+        Hit(replace(hit.passage, date=day), hit.score)
+        for hit, day in zip(hits(query), days, strict=False)
+    )
+    return Ranking(query, tuple(found), "sample")
 
 
 def selected(query: Query, *more: str) -> Selection:
@@ -239,18 +267,24 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
             },
             base=folder,
         ),
+        "fuse.adaptive@1": Sample(tuple({"rankings": three(one)} for one in (A, B))),
+        "fuse.interleave@1": Sample(
+            tuple({"rankings": three(one)} for one in (A, B)), config={"first": "sparse"}
+        ),
         "fuse.rrf@1": Sample(
-            tuple(
-                {
-                    "rankings": {
-                        "dense": ranked(one),
-                        "sparse": Ranking(one, hits(one)[::-1], "sample"),
-                        "empty": Ranking(one, (), "sample"),
-                    }
-                }
-                for one in (A, B)
-            ),
+            tuple({"rankings": three(one)} for one in (A, B)),
             config={"weights": {"dense": 1.0, "sparse": 0.5, "empty": 2.0}, "depth": 3},
+        ),
+        "fuse.weighted@1": Sample(
+            tuple({"rankings": three(one)} for one in (A, B)),
+            config={"weights": {"dense": 1.0, "sparse": 0.5, "empty": 2.0}, "depth": 3},
+        ),
+        "filter.date@1": Sample(
+            tuple({"ranking": dated(one)} for one in (A, B)),
+            config={"days_before": 30, "days_after": 0, "missing": "keep"},
+        ),
+        "filter.metadata@1": Sample(
+            tuple({"ranking": ranked(one)} for one in (A, B)), config={"where": "source = 'forum'"}
         ),
         "generate.extractive@1": Sample(kept, resources={"model": encoder}),
         "generate.llm@1": Sample(kept, resources={"model": writer}),
@@ -269,6 +303,38 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
         "rerank.cross_encoder@1": Sample(asked, config={"depth": 2}, resources={"model": encoder}),
         "retrieve.bm25@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
         "retrieve.dense@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
+        "retrieve.document@1": Sample(
+            tuple({"query": question(one, "\n\n".join(TEXTS[one]))} for one in TEXTS),
+            config={"max_words": 20, "max_sections": 2, "depth": 2},
+            resources={"corpus": corpus},
+        ),
+        "retrieve.document_first@1": Sample(
+            (*searched, {"query": question("b", "the shop of b1 in 1987")}),
+            config={"k": 3, "mode": "both", "documents": 1},
+            resources={"corpus": corpus},
+        ),
+        "retrieve.expand_neighbours@1": Sample(
+            tuple(
+                {"ranking": replace(one["ranking"], hits=one["ranking"].hits[:1])} for one in found
+            ),
+            resources={"corpus": corpus},
+        ),
+        "retrieve.graph@1": Sample(
+            found,
+            config={
+                "k": 4,
+                "terms": "all",
+                "weights": {"beside": 1.0, "shared": 1.0, "nearest": 0.5},
+            },
+            resources={"corpus": corpus},
+        ),
+        "retrieve.hybrid@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
+        "retrieve.prf@1": Sample(
+            tuple({"query": one["ranking"].query, **one} for one in found),
+            config={"mode": "dense", "k": 3, "bottom": 1},
+            resources={"corpus": corpus},
+        ),
+        "retrieve.sparse@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
         "rewrite.multi_query@1": Sample(queries, resources={"language_model": writer}),
         "rewrite.repair@1": Sample(
             (

@@ -221,7 +221,7 @@ CASES = (
     Case("a long number as name", at((2, f"name: 0x1{'0' * 5000}")), 2, 7, LONG),
     Case("a long number as format", at((1, f"assay: 0x1{'0' * 5000}")), 1, 8, LONG),
     Case("a list too short", at((34, "  sufficient:"), (35, "    use: verify.provenance@1"), (36, "    config: {trusted: []}")), 36, 14, "at least 1 item"),
-    Case("wrong value of a choice", at((12, "    config: {path: index, stop_words: german}")), 12, 27, "'none' or 'english'; found 'german'"),
+    Case("wrong value of a choice", at((12, "    config: {path: index, stop_words: klingon}")), 12, 27, "'swedish' or 'turkish'; found 'klingon'"),
     Case("wrong kind of score", at((36, "    config: {kind: bm52, threshold: 0.01}")), 36, 14, "'bm25'"),
     Case("NaN", at((36, "    config: {kind: rrf, threshold: .nan}")), 36, 25, "finite number; found nan"),
     Case("infinity", at((36, "    config: {kind: rrf, threshold: .inf}")), 36, 25, "finite number; found inf"),
@@ -485,11 +485,11 @@ def test_five_mistakes_are_told_at_once_in_the_order_of_lines() -> None:
         (32, "    config: {k: -1}"),
         (7, "    config: {dimensions: 64}"),
         (41, "    resources: {model: juge}"),
-        (12, "    config: {path: index, stop_words: german}"),
+        (12, "    config: {path: index, stop_words: klingon}"),
     )
     found = problems(text, Path.cwd())
     assert [one.line for one in found] == [7, 12, 32, 41, 45]
-    for one, words in zip(found, ("dimension", "english", "-1", "judge", "threshold"), strict=True):
+    for one, words in zip(found, ("dimension", "klingon", "-1", "judge", "threshold"), strict=True):
         assert words in one.message
 
 

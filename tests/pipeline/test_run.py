@@ -192,3 +192,12 @@ def test_a_code_digest_covers_the_modules_beside_it_that_it_imports(
     assert digest_after("alone", "VALUE = 12\n") == before
     assert digest_after("inner", texts["inner"] + "# a comment\n") == before
     assert digest_after("inner", texts["inner"].replace("yes", "never")) != before
+
+
+def test_a_code_digest_covers_shared_modules_that_say_they_compute() -> None:
+    from assay.pipeline.identity import _trees
+    from assay.stages.select.sentences import Sentences
+
+    covered = _trees(Sentences).keys()
+    assert {"assay.pipeline.sentences", "assay.pipeline.abbreviations"} <= covered
+    assert "assay.pipeline.words" not in covered

@@ -8,28 +8,36 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
+from assay.corpora.block import Block, Kind
 from assay.corpora.chunkers.chunker import Chunk
-from assay.corpora.loaders.loaded import Block, Kind, Loaded, TextBuilder
+from assay.corpora.document import Document
+from assay.corpora.loaders.loaded import TextBuilder
+from assay.pipeline.words import Scope
 
 WORDS = re.compile(r"\S+")
+TENANT = Scope("local")
 
 
 def word_offsets(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in WORDS.finditer(text)]
 
 
-def made(*blocks: tuple[Kind, str], whole: bool = False, pages: bool = False) -> Loaded:
-    """Blocks with ``page`` counted from 1; a heading's level is its number of '#'."""
+def document(text: str, *blocks: Block, **more: object) -> Document:
+    """A document with these blocks; without any its markup counts."""
+    return Document("d", text, TENANT, blocks=blocks, **more)  # type: ignore[arg-type]
+
+
+def made(*blocks: tuple[Kind, str], whole: bool = False) -> Document:
+    """A document of blocks; a heading's level is its number of '#'."""
     builder = TextBuilder()
-    for number, (kind, text) in enumerate(blocks, start=1):
+    for kind, text in blocks:
         level = len(text) - len(text.lstrip("#")) if kind == "heading" else 0
-        place = {"page": number} if pages else None
-        builder.add(text.lstrip("#").strip(), kind, level=level or 1, place=place)
-    return Loaded(builder.text, builder.blocks, whole=whole)
+        builder.add(text.lstrip("#").strip(), kind, level=level or 1)
+    return document(builder.text, *builder.blocks, whole=whole)
 
 
-def texts(loaded: Loaded, chunks: Iterable[Chunk]) -> list[str]:
-    return [loaded.text[one.start : one.end] for one in chunks]
+def texts(made: Document, chunks: Iterable[Chunk]) -> list[str]:
+    return [made.text[one.start : one.end] for one in chunks]
 
 
 SENTENCES = st.sampled_from(
@@ -52,7 +60,7 @@ KINDS: st.SearchStrategy[Kind] = st.sampled_from(get_args(Kind))
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> Loaded:
+def documents(draw: st.DrawFn) -> Document:
     """Blocks with white space of every kind between, and at times text in no block."""
     text = draw(st.sampled_from(["", "\n \n", "\ufeff", "stray text\n"]))
     blocks: list[Block] = []
@@ -65,9 +73,9 @@ def documents(draw: st.DrawFn) -> Loaded:
         level = draw(st.integers(1, 9)) if kind == "heading" else 0
         blocks.append(Block(start, len(text), kind, level, {"page": number // 2 + 1}))
         text += draw(st.sampled_from(["\n\n", "\n", " ", "\r\n\u2003\n", "\n\nlost words\n\n"]))
-    return Loaded(text, tuple(blocks))
+    return document(text, *blocks)
 
 
-def repeated(kind: Kind, text: str, times: int) -> Loaded:
+def repeated(kind: Kind, text: str, times: int) -> Document:
     """The same block many times."""
     return made(*[(kind, text) for _ in range(times)])

@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.corpora.chunk import count_words
+from assay.corpora.block import Block
 from assay.corpora.chunkers.by_rows import ByRows
 from assay.corpora.chunkers.by_sentences import BySentences
 from assay.corpora.chunkers.by_structure import ByStructure
 from assay.corpora.chunkers.by_tokens import ByTokens
-from assay.corpora.chunkers.chunker import Chunk, Chunker, heading_title
+from assay.corpora.chunkers.chunker import Chunk, Chunker
 from assay.corpora.chunkers.packing import slack_of
-from assay.corpora.loaders.loaded import Block, Loaded
+from assay.corpora.chunkers.spans import count_words
+from assay.corpora.document import Document
+from assay.corpora.markup import heading_title
 from assay.pipeline.errors import UsageError
-from tests.corpora.chunkers.documents import documents, made, repeated, word_offsets
+from tests.corpora.chunkers.documents import document, documents, made, repeated, word_offsets
 
 BUDGET = 20
 
@@ -50,40 +52,40 @@ MAKE: dict[str, Callable[[Effort, int], Chunker]] = {
 every = pytest.mark.parametrize("name", MAKE)
 
 
-def cut(name: str, loaded: Loaded, overlap: int = 0) -> list[Chunk]:
-    return MAKE[name](Effort(), overlap).cut(loaded)
+def cut(name: str, written: Document, overlap: int = 0) -> list[Chunk]:
+    return MAKE[name](Effort(), overlap).cut(written)
 
 
 @every
-@given(loaded=documents(), overlap=st.integers(0, 3))
+@given(written=documents(), overlap=st.integers(0, 3))
 @settings(max_examples=80)
 def test_chunks_are_in_order_and_hold_all_that_is_not_white_space(
-    name: str, loaded: Loaded, overlap: int
+    name: str, written: Document, overlap: int
 ) -> None:
-    found = cut(name, loaded, overlap)
-    covered = [0] * len(loaded.text)
+    found = cut(name, written, overlap)
+    covered = [0] * len(written.text)
     for number, one in enumerate(found):
-        assert one.position == number
-        assert loaded.text[one.start : one.end].strip()
+        assert written.text[one.body : one.end].strip()
+        assert one.start <= one.body < one.end
         if number:
             before = found[number - 1]
             assert before.start < one.start and before.end < one.end
             assert overlap or before.end <= one.start
         for place in range(one.start, one.end):
             covered[place] += 1
-    for sign, count in zip(loaded.text, covered, strict=True):
+    for sign, count in zip(written.text, covered, strict=True):
         assert sign.isspace() or (count >= 1 if overlap else count == 1)
-    assert found == cut(name, loaded, overlap)
+    assert found == cut(name, written, overlap)
 
 
 @every
-@given(loaded=documents(), overlap=st.integers(0, 3))
+@given(written=documents(), overlap=st.integers(0, 3))
 @settings(max_examples=80)
 def test_no_chunk_exceeds_the_budget_by_more_than_the_slack(
-    name: str, loaded: Loaded, overlap: int
+    name: str, written: Document, overlap: int
 ) -> None:
-    for one in cut(name, loaded, overlap):
-        text = loaded.text[one.start : one.end]
+    for one in cut(name, written, overlap):
+        text = written.text[one.body : one.end]
         if name == "tokens":
             # A word that the border of two blocks parts ("a" "b" written "ab") counts twice.
             assert len(text.split()) <= BUDGET
@@ -91,65 +93,65 @@ def test_no_chunk_exceeds_the_budget_by_more_than_the_slack(
             assert count_words(text) <= BUDGET + slack_of(BUDGET, None)
 
 
-@given(loaded=documents(), overlap=st.integers(0, 2))
+@given(written=documents(), overlap=st.integers(0, 2))
 @settings(max_examples=50)
-def test_without_slack_the_budget_is_never_exceeded(loaded: Loaded, overlap: int) -> None:
+def test_without_slack_the_budget_is_never_exceeded(written: Document, overlap: int) -> None:
     chunkers = (
         ByStructure(7, overlap=overlap, slack=0),
         BySentences(7, overlap=overlap, slack=0),
         ByRows(7, rows=3, overlap=overlap, slack=0),
     )
     for chunker in chunkers:
-        for one in chunker.cut(loaded):
-            assert count_words(loaded.text[one.start : one.end]) <= 7
+        for one in chunker.cut(written):
+            assert count_words(written.text[one.body : one.end]) <= 7
 
 
-@given(loaded=documents())
+@given(written=documents())
 @settings(max_examples=50)
-def test_a_count_of_characters_is_a_budget_too(loaded: Loaded) -> None:
-    for one in BySentences(9, lambda text: len("".join(text.split())), slack=0).cut(loaded):
-        assert len("".join(loaded.text[one.start : one.end].split())) <= 9
+def test_a_count_of_characters_is_a_budget_too(written: Document) -> None:
+    for one in BySentences(9, lambda text: len("".join(text.split())), slack=0).cut(written):
+        assert len("".join(written.text[one.start : one.end].split())) <= 9
 
 
 @every
-@given(loaded=documents())
+@given(written=documents())
 @settings(max_examples=20)
-def test_a_whole_document_stays_whole(name: str, loaded: Loaded) -> None:
-    found = cut(name, Loaded(loaded.text, loaded.blocks, whole=True))
+def test_a_whole_document_stays_whole(name: str, written: Document) -> None:
+    found = cut(name, document(written.text, *written.blocks, whole=True))
     assert [(one.start, one.end) for one in found] == (
-        [(0, len(loaded.text))] if loaded.text.strip() else []
+        [(0, len(written.text))] if written.text.strip() else []
     )
 
 
 @every
 @pytest.mark.parametrize("text", ["", " ", "\n\n\t \u2003\n" * 50])
 def test_white_space_gives_no_chunk(name: str, text: str) -> None:
-    assert cut(name, Loaded(text, ())) == []
-    assert cut(name, Loaded(text, (), whole=True)) == []
+    assert cut(name, document(text)) == []
+    assert cut(name, document(text, whole=True)) == []
 
 
 @every
 def test_one_character_is_one_chunk(name: str) -> None:
-    (one,) = cut(name, Loaded("x", (Block(0, 1, "paragraph", place={"line": 1}),)), 2)
-    assert one == Chunk(0, 1, (), {"line": 1}, 0)
+    (one,) = cut(name, document("x"), 2)
+    assert one == Chunk(0, 1, (), "", 0)
 
 
 @every
 def test_only_headings_are_kept_with_their_paths(name: str) -> None:
-    loaded = made(*[("heading", f"{'#' * (1 + n % 2)} Part {n}") for n in range(40)])
-    found = cut(name, loaded)
+    written = made(*[("heading", f"{'#' * (1 + n % 2)} Part {n}") for n in range(40)])
+    found = cut(name, written)
     assert found[0].heading_path[:1] == (() if name in ("sentences", "tokens") else ("Part 0",))
-    assert sum(loaded.text[one.start : one.end].count("Part") for one in found) == 40
+    assert sum(written.text[one.start : one.end].count("Part") for one in found) == 40
 
 
 SIZES = (5_000, 20_000)
-SHAPES: dict[str, Callable[[int], Loaded]] = {
-    "one word": lambda n: Loaded("x" * n, ()),
-    "one sentence": lambda n: Loaded("word " * (n // 5), ()),
-    "Han": lambda n: Loaded("東" * n, ()),
-    "short sentences": lambda n: Loaded("A b. " * (n // 5), ()),
-    "stops": lambda n: Loaded("." * n, ()),
-    "lines": lambda n: Loaded("a\n" * (n // 2), ()),
+SHAPES: dict[str, Callable[[int], Document]] = {
+    "one word": lambda n: document("x" * n),
+    "one sentence": lambda n: document("word " * (n // 5)),
+    "Han": lambda n: document("東" * n),
+    "short sentences": lambda n: document("A b. " * (n // 5)),
+    "stops": lambda n: document("." * n),
+    "lines": lambda n: document("a\n" * (n // 2)),
     "introductions": lambda n: repeated("paragraph", "so:", n // 5),
     "headings": lambda n: repeated("heading", "# A", n // 5),
     "deep headings": lambda n: made(
@@ -168,8 +170,8 @@ def test_the_effort_grows_with_the_length_and_no_faster(
     efforts = []
     for size in SIZES:
         effort = Effort()
-        loaded = SHAPES[shape](size)
-        MAKE[name](effort, overlap).cut(loaded)
+        written = SHAPES[shape](size)
+        MAKE[name](effort, overlap).cut(written)
         efforts.append(effort)
     small, large = efforts
     assert large.characters <= 4.2 * small.characters + 1000
@@ -181,7 +183,7 @@ def test_the_effort_grows_with_the_length_and_no_faster(
 def test_ten_megabytes_without_a_space_are_cut(name: str) -> None:
     text = "x" * 10_000_000
     effort = Effort()
-    found = MAKE[name](effort, 0).cut(Loaded(text, (Block(0, len(text), "paragraph"),)))
+    found = MAKE[name](effort, 0).cut(document(text, Block(0, len(text), "paragraph")))
     assert found[-1].end == len(text)
     assert effort.characters <= 5 * len(text)
 
@@ -202,23 +204,17 @@ def test_settings_out_of_range_are_refused(make: Callable[[], Chunker]) -> None:
         make()
 
 
-def test_a_chunk_names_its_first_and_last_page() -> None:
-    loaded = made(("paragraph", "One."), ("paragraph", "Two."), ("paragraph", "Three."), pages=True)
-    (one,) = ByStructure().cut(loaded)
-    assert one.place == {"page": 1, "last_page": 3}
-    assert [each.place for each in ByStructure(1).cut(loaded)] == [
-        {"page": 1}, {"page": 2}, {"page": 3},
-    ]  # fmt: skip
-
-
 def test_a_chunk_across_headings_names_what_all_of_it_stands_under() -> None:
-    loaded = made(
+    written = made(
         ("heading", "# Top"), ("heading", "## A"), ("paragraph", "a."), ("heading", "## B"),
         ("paragraph", "b."),
     )  # fmt: skip
-    (one,) = BySentences().cut(loaded)
+    (one,) = BySentences().cut(written)
     assert one.heading_path == ("Top",)
-    assert [each.heading_path for each in ByStructure().cut(loaded)] == [("Top", "A"), ("Top", "B")]
+    assert [each.heading_path for each in ByStructure().cut(written)] == [
+        ("Top", "A"),
+        ("Top", "B"),
+    ]
 
 
 def test_a_long_heading_is_shortened_in_paths_only() -> None:
@@ -227,5 +223,5 @@ def test_a_long_heading_is_shortened_in_paths_only() -> None:
 
 def test_levels_deeper_than_six_count_as_six() -> None:
     blocks = tuple(Block(2 * n, 2 * n + 1, "heading", n + 1) for n in range(100))
-    found = ByStructure(1).cut(Loaded("h " * 100, blocks))
+    found = ByStructure(1).cut(document("h " * 100, *blocks))
     assert max(len(one.heading_path) for one in found) == 6

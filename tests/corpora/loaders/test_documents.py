@@ -5,11 +5,20 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.corpora.chunk import cut
+from assay.corpora.block import Kind
+from assay.corpora.chunkers.by_structure import ByStructure
 from assay.corpora.document import Document
 from assay.corpora.loaders.documents import LONGEST_LABEL, ROW_WORDS, documents_of
-from assay.corpora.loaders.loaded import Kind, Loaded, TextBuilder
-from tests.corpora.doubles import LOCAL
+from assay.corpora.loaders.loaded import Loaded, TextBuilder
+from assay.corpora.markup import blocks_of
+from assay.corpora.passages import passages_of
+from assay.pipeline.words import Passage, Scope
+
+LOCAL = Scope("local")
+
+
+def cut(document: Document, max_words: int = 120) -> list[Passage]:
+    return passages_of(document, ByStructure(max_words))
 
 
 def documents(loaded: Loaded, **more: str) -> list[Document]:
@@ -217,6 +226,44 @@ def test_labels_are_flat_and_a_file_cannot_say_where_it_lies() -> None:
 def test_half_characters_become_the_sign_for_unknown() -> None:
     (one,) = documents(Loaded("a\ud800b", (), title="t\udfff"))
     assert (one.text, one.title) == ("a\ufffdb", "t\ufffd")
+
+
+def test_a_document_keeps_the_blocks_of_its_text_where_they_stand() -> None:
+    layout: list[tuple[str, Kind, int, dict[str, str | int]]] = [
+        ("Old", "heading", 1, {"page": 1}),
+        ("One.", "paragraph", 0, {"page": 1}),
+        ("x: 1", "table_row", 0, {"page": 2}),
+        ("y: 2", "table_row", 0, {"page": 2}),
+        ("so = 1", "code", 0, {"page": 2}),
+    ]
+    said = [
+        [(one.kind, document.text[one.start : one.end]) for one in document.blocks]
+        for document in documents(loaded_of(*layout))
+    ]
+    assert said == [
+        [("heading", "# Old"), ("paragraph", "One.")],
+        [("table_row", "x: 1"), ("table_row", "y: 2"), ("code", "so = 1")],
+    ]
+
+
+def test_a_text_that_is_that_of_its_file_says_its_lines() -> None:
+    text = "# Loans\r\n\r\nThree weeks.\r\n\r\n"
+    (one,) = documents(Loaded(text, tuple(blocks_of(text, "markdown"))))
+    assert (one.metadata["line"], one.metadata["last_line"]) == (1, 3)
+    (other,) = documents(loaded_of(("Three weeks.", "paragraph", 0, {"line": 40})))
+    assert "line" not in other.metadata
+
+
+def test_the_columns_of_a_file_of_rows_stand_in_a_row_too() -> None:
+    head, row = documents(
+        loaded_of(
+            ("rows.csv", "heading", 1, {}),
+            ("Sales of May", "paragraph", 0, {"row": 1}),
+            ("Columns: a; b", "caption", 0, {"row": 3}),
+            ("a: 1; b: 2", "table_row", 0, {"row": 4}),
+        )
+    )
+    assert (head.metadata["row"], head.metadata["last_row"], row.metadata["row"]) == (1, 3, 4)
 
 
 def test_a_text_of_white_space_is_no_document() -> None:

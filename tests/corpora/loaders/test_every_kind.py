@@ -108,7 +108,7 @@ def within(key: str, value: str | int, labels: dict[str, str | int | float | boo
 
 
 def test_a_passage_of_rows_names_few_cells(indexed: Indexed) -> None:
-    for passage in indexed.corpus.passages:
+    for passage in indexed.corpus.every_passage():
         if "cells" in passage.metadata and "Columns" not in passage.text:
             first, last = [int(one) for one in re.findall(r"\d+", str(passage.metadata["cells"]))]
             assert last - first < 15
@@ -129,7 +129,7 @@ def test_what_is_missing_of_a_file_that_was_read_is_in_the_report(indexed: Index
 
 
 def test_questions_of_a_labelled_set_are_no_evidence(indexed: Indexed) -> None:
-    assert all("unevidence" not in one.text for one in indexed.corpus.passages)
+    assert all("unevidence" not in one.text for one in indexed.corpus.every_passage())
 
 
 def test_the_second_run_costs_nothing(indexed: Indexed) -> None:
@@ -177,7 +177,7 @@ def test_a_field_map_and_a_bound_can_be_given(tmp_path: Path) -> None:
     pipeline.start()
     corpus = pipeline.resources["notes"]
     assert isinstance(corpus, LocalCorpus)
-    assert {(one.title, one.text) for one in corpus.passages} == {
+    assert {(one.title, one.text) for one in corpus.every_passage()} == {
         ("Lamp", "It flickers."),
         ("Door", "It creaks."),
         ("Lift", "It stops."),

@@ -1,0 +1,86 @@
+"""Where a passage stands, as a person would say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay.corpora.document import Document
+from assay.corpora.loaders.text import line_breaks
+from assay.corpora.passages import SEPARATOR
+from assay.pipeline.words import Passage, Scalar
+
+_SINGLE = ("slide", "sheet", "table", "cells")
+_RANGES = ("row", "record", "path")
+
+
+def where(passage: Passage, document: Document | None = None) -> str:
+    """The file and the place in it.
+
+    The place is the page, slide, cells, row, record or lines that the loader named; where it named
+    none, the heading that the passage stands under; else its characters in the document's text.
+
+    Args:
+        passage: as it is cited; its metadata are the document's.
+        document: its document with the raw text, so that lines can be told; without it only what
+            its metadata say.
+
+    >>> from assay.pipeline.words import Scope
+    >>> page = Passage("a#0", "a", "Soup.", Scope("t"), metadata={"file": "menu.pdf", "page": 3})
+    >>> where(page)
+    'menu.pdf, page 3'
+    """
+    file = str(passage.metadata.get("file", passage.document_id))
+    places = list(_places(passage, lines(passage, document) if document else None))
+    if not places:
+        name = file.rpartition("/")[2]
+        headings = [part for part in passage.title.split(SEPARATOR) if part not in ("", name)]
+        characters = f"characters {passage.start}-{passage.end}"
+        places = [f"under '{SEPARATOR.join(headings)}'" if headings else characters]
+    return ", ".join([file, *places])
+
+
+def lines(passage: Passage, document: Document) -> tuple[int, int] | None:
+    """The first and the last line of a passage in its file, counted from 1.
+
+    Args:
+        passage: of the document.
+        document: with the raw text.
+
+    Returns:
+        None where the document's text is not lines of a file: where its labels ``line`` and
+        ``last_line`` are missing or say another number of lines than the text has.
+    """
+    first = document.metadata.get("line")
+    last = document.metadata.get("last_line", first)
+    if type(first) is not int or type(last) is not int:
+        return None
+    text = document.text
+    if line_breaks(text, 0, len(text.rstrip())) != last - first:
+        return None
+    start = first + line_breaks(text, 0, passage.start)
+    stop = passage.start + len(text[passage.start : passage.end].rstrip())
+    return start, start + line_breaks(text, passage.start, stop)
+
+
+def _places(passage: Passage, found: tuple[int, int] | None) -> Iterator[str]:
+    labels = passage.metadata
+    if "page" in labels:
+        label = labels.get("label", labels["page"])
+        printed = "" if str(label) == str(labels["page"]) else f" (printed {label})"
+        yield _ranged("page", labels["page"], labels.get("last_page")) + printed
+    for key in _SINGLE:
+        if key in labels:
+            yield f"{key} {labels[key]}"
+    for key in _RANGES:
+        if key in labels:
+            yield _ranged(key, labels[key], labels.get(f"last_{key}"))
+    if found is not None:
+        yield _ranged("line", *found)
+    elif "line" in labels and ("last_line" not in labels or passage.id == passage.document_id):
+        yield _ranged("line", labels["line"], labels.get("last_line"))
+
+
+def _ranged(name: str, first: Scalar, last: Scalar | None) -> str:
+    if last is None or last == first:
+        return f"{name} {first}"
+    return f"{name}s {first} to {last}" if isinstance(first, str) else f"{name}s {first}-{last}"

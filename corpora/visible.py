@@ -1,0 +1,147 @@
+"""Which rows of a tenant a query may see: its roles, its filters and a further filter.
+
+Filters are about documents: a label's values are looked at once each, with the documents that carry
+them, so a filter costs what its fields have in distinct values, not in passages. Where passages
+were merged, the filter finds the one that stands for all if it holds for the document of any.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.corpora.filters import And, Compare, Filter, Not, Or, parse
+from assay.corpora.indexes.index import Rows
+from assay.corpora.storage.store import Snapshot, Table
+from assay.pipeline.words import Query, Scope
+
+CACHED_BYTES = 128 * 1024 * 1024
+"""Rows that are kept for queries to come, all tenants together."""
+
+_FALSE, _UNKNOWN, _TRUE = 0, 1, 2  # in this order 'and' is the least and 'or' the greatest
+_Truth = NDArray[np.int8]
+
+
+def wanted(query: Query, where: Filter | None = None) -> Filter | None:
+    """Everything that must hold for a passage of this query, as one filter; None for nothing.
+
+    Raises:
+        UsageError: where ``query.where`` is no filter.
+    """
+    parts: list[Filter] = [Compare(key, "=", value) for key, value in sorted(query.filters.items())]
+    if query.where:
+        parts.append(parse(query.where))
+    if where is not None:
+        parts.append(where)
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+class Visible:
+    """Rows by reader and filter, of one generation; safe between threads.
+
+    Args:
+        snapshot: the generation.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._lock = threading.Lock()
+        self._tenants: dict[str, _Tenant] = {}
+        self._kept: OrderedDict[tuple[Scope, str], Rows | None] = OrderedDict()
+        self._bytes = 0
+
+    def rows(self, scope: Scope, filter_: Filter | None) -> Rows | None:
+        """Indexed rows in rising order; None where that is all rows of the tenant."""
+        key = (scope, "" if filter_ is None else filter_.to_text())
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        found = self._tenant(scope.tenant).rows(scope, filter_)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = found
+                self._bytes += _size(found)
+            while self._bytes > CACHED_BYTES and len(self._kept) > 1:
+                self._bytes -= _size(self._kept.popitem(last=False)[1])
+        return found
+
+    def numbers(self, scope: Scope, filter_: Filter | None) -> Rows:
+        """Numbers of the documents themselves, in rising order."""
+        tenant = self._tenant(scope.tenant)
+        return tenant.documents[tenant.chosen(scope, filter_)]
+
+    def _tenant(self, name: str) -> _Tenant:
+        with self._lock:
+            return self._tenants.setdefault(name, _Tenant(self._snapshot, name))
+
+
+class _Tenant:
+    """What filters of one tenant need, read when the first one asks."""
+
+    def __init__(self, snapshot: Snapshot, name: str) -> None:
+        self._snapshot = snapshot
+        self._name = name
+
+    @cached_property
+    def roles(self) -> dict[tuple[str, ...], Rows]:
+        return dict(self._snapshot.roles(self._name))
+
+    @cached_property
+    def documents(self) -> Rows:
+        """All document numbers, in rising order."""
+        if not self.roles:
+            return np.zeros(0, dtype=np.int64)
+        return np.sort(np.concatenate(list(self.roles.values())))
+
+    @cached_property
+    def table(self) -> Table:
+        return self._snapshot.table(self._name)
+
+    def rows(self, scope: Scope, filter_: Filter | None) -> Rows | None:
+        if filter_ is None and all(self._admits(roles, scope) for roles in self.roles):
+            return None
+        places = np.searchsorted(self.documents, self.table.documents)
+        return np.unique(self.table.indexed[self.chosen(scope, filter_)[places]])
+
+    def chosen(self, scope: Scope, filter_: Filter | None) -> NDArray[np.bool_]:
+        """For each document whether the reader may see it and the filter holds."""
+        readable = np.zeros(len(self.documents), dtype=np.bool_)
+        for roles, numbers in self.roles.items():
+            if self._admits(roles, scope):
+                readable[np.searchsorted(self.documents, numbers)] = True
+        return readable if filter_ is None else readable & (self._truth(filter_) == _TRUE)
+
+    def _admits(self, roles: tuple[str, ...], reader: Scope) -> bool:
+        return Scope(self._name, roles).admits(reader)
+
+    def _truth(self, filter_: Filter) -> _Truth:
+        match filter_:
+            case And():
+                least: _Truth = np.minimum.reduce([self._truth(one) for one in filter_.parts])
+                return least
+            case Or():
+                most: _Truth = np.maximum.reduce([self._truth(one) for one in filter_.parts])
+                return most
+            case Not():
+                return _TRUE - self._truth(filter_.part)
+            case _:
+                found = np.full(len(self.documents), _told(filter_.truth({})), dtype=np.int8)
+                for value, numbers in self._snapshot.column(self._name, filter_.field):
+                    places = np.searchsorted(self.documents, numbers)
+                    found[places] = _told(filter_.truth({filter_.field: value}))
+                return found
+
+
+def _told(truth: bool | None) -> int:
+    return _UNKNOWN if truth is None else _TRUE if truth else _FALSE
+
+
+def _size(rows: Rows | None) -> int:
+    return 256 + (0 if rows is None else rows.nbytes)

@@ -309,7 +309,7 @@ class LocalCorpus(Corpus):
         """See ``Corpus.documents``."""
         opened = self._opened()
         numbers = set(opened.visible.numbers(query.scope, wanted(query, where)).tolist())
-        found = opened.snapshot.documents(query.scope.tenant)
+        found = opened.documents(query.scope.tenant)
         return [one for one in found if one.number in numbers]
 
     def document(self, document_id: str, query: Query) -> Document:

@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.corpora.indexes.index import Searcher
 from assay.corpora.indexing import INDEXES, Kind
-from assay.corpora.storage.store import Snapshot
+from assay.corpora.storage.store import DocumentFacts, Snapshot
 from assay.corpora.visible import Visible
 from assay.pipeline.canonical import digest
 from assay.pipeline.errors import CorpusError
@@ -24,6 +24,9 @@ EAGER = 16
 
 KEPT = 256
 """Tenants whose indexes stay open; of more, those that were asked longest ago are let go."""
+
+LISTED = 20_000
+"""Documents of a tenant whose listing is kept."""
 
 AT_ONCE = 500
 """Passages that are read together where all are."""
@@ -48,6 +51,7 @@ class Opened:
         self._kinds = {kind.name: kind for kind in kinds}
         self._lock = threading.Lock()
         self._searchers: OrderedDict[str, Mapping[str, Searcher[Any]]] = OrderedDict()
+        self._listings: dict[str, Sequence[DocumentFacts]] = {}
         self._vocabularies: dict[str, Mapping[str, int]] = {}
         for tenant in snapshot.tenants()[:EAGER]:
             self._of(tenant)
@@ -72,6 +76,17 @@ class Opened:
             if tenant not in self._vocabularies:
                 self._vocabularies[tenant] = self.snapshot.vocabulary(tenant)
             return self._vocabularies[tenant]
+
+    def documents(self, tenant: str) -> Sequence[DocumentFacts]:
+        """See ``Snapshot.documents``; kept for a tenant of up to ``LISTED`` documents."""
+        with self._lock:
+            if tenant in self._listings:
+                return self._listings[tenant]
+        found = tuple(self.snapshot.documents(tenant))
+        if len(found) <= LISTED:
+            with self._lock:
+                self._listings[tenant] = found
+        return found
 
     def every_passage(self) -> Iterator[Passage]:
         """All indexed passages of all tenants."""

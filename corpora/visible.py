@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.corpora.filters import And, Compare, Filter, Not, Or, parse
+from assay.corpora.filters import And, Compare, Filter, In, Not, Or, parse
 from assay.corpora.indexes.index import Rows
 from assay.corpora.storage.store import Snapshot, Table
 from assay.pipeline.words import Query, Scope
@@ -88,6 +89,7 @@ class _Tenant:
     def __init__(self, snapshot: Snapshot, name: str) -> None:
         self._snapshot = snapshot
         self._name = name
+        self._texts: dict[str, dict[str, Sequence[int]]] = {}
 
     @cached_property
     def roles(self) -> dict[tuple[str, ...], Rows]:
@@ -121,22 +123,37 @@ class _Tenant:
     def _admits(self, roles: tuple[str, ...], reader: Scope) -> bool:
         return Scope(self._name, roles).admits(reader)
 
-    def _truth(self, filter_: Filter) -> _Truth:
+    def _truth(self, filter_: Filter, *, negated: bool = False) -> _Truth:
+        """For each document what is known; unless ``negated``, false may stand for unknown."""
         match filter_:
-            case And():
-                least: _Truth = np.minimum.reduce([self._truth(one) for one in filter_.parts])
-                return least
-            case Or():
-                most: _Truth = np.maximum.reduce([self._truth(one) for one in filter_.parts])
-                return most
+            case And() | Or():
+                parts = [self._truth(one, negated=negated) for one in filter_.parts]
+                least_or_most = np.minimum if isinstance(filter_, And) else np.maximum
+                joined: _Truth = least_or_most.reduce(parts)
+                return joined
             case Not():
-                return _TRUE - self._truth(filter_.part)
+                return _TRUE - self._truth(filter_.part, negated=True)
+            case Compare(field, "=", str() as text) if not negated:
+                return self._equal(field, [text])
+            case In(field, values) if not negated and all(isinstance(one, str) for one in values):
+                return self._equal(field, [str(one) for one in values])
             case _:
                 found = np.full(len(self.documents), _told(filter_.truth({})), dtype=np.int8)
                 for value, numbers in self._snapshot.column(self._name, filter_.field):
                     places = np.searchsorted(self.documents, numbers)
                     found[places] = _told(filter_.truth({filter_.field: value}))
                 return found
+
+    def _equal(self, field: str, texts: Sequence[str]) -> _Truth:
+        """True where a label is one of these texts: looked up, not compared with each value."""
+        if field not in self._texts:
+            column = self._snapshot.column(self._name, field)
+            self._texts[field] = {one: own for one, own in column if isinstance(one, str)}
+        found = np.full(len(self.documents), _FALSE, dtype=np.int8)
+        for text in texts:
+            numbers = self._texts[field].get(text, ())
+            found[np.searchsorted(self.documents, numbers)] = _TRUE
+        return found
 
 
 def _told(truth: bool | None) -> int:

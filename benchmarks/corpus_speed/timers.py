@@ -6,6 +6,7 @@ costs about a microsecond, so a run with timers is not the one whose speed is to
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from assay.corpora import indexing, local
 from assay.corpora.analyzer import Analyzer
+from assay.corpora.document import Document
 from assay.corpora.indexes.faiss_vectors import FaissVectors
 from assay.corpora.indexes.tantivy_bm25 import TantivyBm25
 from assay.corpora.indexing import Kind
@@ -24,7 +26,7 @@ REST = "the rest"
 
 WATCHED: Sequence[tuple[Any, str, str]] = (
     (local, "passages_of", "cutting"),
-    (indexing, "_digest", "digests"),
+    (Document, "digest", "digests"),
     (indexing, "words", "vocabulary"),
     (Analyzer, "terms", "analysing"),
     (SqliteUpdate, "put", "store"),
@@ -35,7 +37,7 @@ WATCHED: Sequence[tuple[Any, str, str]] = (
     (FaissVectors, "update", "faiss"),
     (FaissVectors, "open", "faiss"),
 )
-"""What is timed: owner, function, and the name that its time goes to."""
+"""What is timed: owner, function or property, and the name that its time goes to."""
 
 
 class Timers:
@@ -93,7 +95,7 @@ class Timers:
 @contextmanager
 def watched(corpus: local.LocalCorpus, timers: Timers) -> Iterator[None]:
     """Everything of ``WATCHED`` timed meanwhile, and the reading of passages for the indexes."""
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in WATCHED]
+    before = [(owner, name, inspect.getattr_static(owner, name)) for owner, name, _ in WATCHED]
     kinds = corpus._kinds
 
     def timed_kinds() -> list[Kind[Any, Any]]:
@@ -101,7 +103,8 @@ def watched(corpus: local.LocalCorpus, timers: Timers) -> Iterator[None]:
 
     try:
         for (owner, name, function), (_, _, label) in zip(before, WATCHED, strict=True):
-            setattr(owner, name, timers.around(label, function))
+            timed: Any = timers.around(label, getattr(function, "fget", function))
+            setattr(owner, name, property(timed) if isinstance(function, property) else timed)
         corpus._kinds = timed_kinds  # type: ignore[method-assign]
         with timers.whole():
             yield

@@ -91,6 +91,7 @@ def measured(
             embedder=embedder,
             folder=folder,
             settings=CORPUS,
+            fuse=fused["adaptive"],
             with_reference=True,
         )
         rows.append(measure(task, found, fused))
@@ -102,6 +103,8 @@ def chosen(
     data: Mapping[str, Dataset], *, embedder: Embedder, folder: Path, limit: int, out: Path
 ) -> str:
     """What the questions that are in no figure say; the fitted model goes to ``weights.json``."""
+
+    fused = fusions(WEIGHTS)
 
     def retrieve_all(settings: Mapping[str, Any]) -> Retrieved:
         found = {}
@@ -116,6 +119,7 @@ def chosen(
                     embedder=embedder,
                     folder=folder,
                     settings=settings,
+                    fuse=fused["adaptive"],
                 )
         print(f"retrieved with {dict(settings)}", file=sys.stderr)
         return found

@@ -24,6 +24,9 @@ ASKED = 500
 """Texts that the file is asked for at once."""
 
 _SCHEMA = """
+PRAGMA page_size = 16384;  -- several vectors fit into a page
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;  -- a batch costs no wait for the disk; a power cut may lose some
 CREATE TABLE IF NOT EXISTS embeddings (
     embedder TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL,
     PRIMARY KEY (embedder, text)
@@ -61,7 +64,7 @@ def embed_cached(
         keys = [hashlib.sha256(text.encode()).hexdigest() for text in some]
         try:
             with closing(sqlite3.connect(path)) as database:
-                database.execute(_SCHEMA)
+                database.executescript(_SCHEMA)
                 known = _read(database, embedder, set(keys), dimension)
                 missing = {k: text for k, text in zip(keys, some, strict=True) if k not in known}
                 # Texts of like length share a batch: less padding, the longest first.

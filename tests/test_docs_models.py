@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from assay.corpora.local import LocalCorpus
 from assay.models.files.catalogue import CATALOGUE
 from assay.models.language_model import LanguageModel
-from assay.models.protocols import CrossEncoder, Embedder
+from assay.models.protocols import CrossEncoder, Embedder, SparseEncoder
 from assay.pipeline import registry
 from assay.pipeline.source import read
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-KINDS = (LanguageModel, Embedder, CrossEncoder)
+KINDS = (LanguageModel, Embedder, CrossEncoder, SparseEncoder, LocalCorpus)
 
 
 def resources() -> list[tuple[str, dict[str, Any]]]:
@@ -47,6 +48,7 @@ def test_every_model_in_the_page_is_one_that_a_file_may_name(
 
 def test_every_engine_that_files_can_name_is_in_the_page() -> None:
     tests_only = {"echo", "echo_reader", "hash_embedder", "table_language_model"}
+    tests_only |= {"word_sparse_encoder"}
     tests_only |= {f"{name}_cross_encoder" for name in ("overlap", "oracle", "biased")}
     for name in registry.names():
         if name.startswith("models.") and name[7:].partition("@")[0] not in tests_only:

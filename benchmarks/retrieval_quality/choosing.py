@@ -14,8 +14,8 @@ from assay.stages.fuse.weight_model import WeightModel
 from assay.stages.fuse.weighted import Weighted, WeightedConfig
 from assay.training.fusion_weights import LabelledRankings, fit, out_of_order
 from benchmarks.retrieval_quality.scoring import ndcg
-from benchmarks.retrieval_quality.source import Found
-from benchmarks.retrieval_quality.systems import PARTS, Fusion, exchanged, fusions, shuffled
+from benchmarks.retrieval_quality.source import Found, Fusion
+from benchmarks.retrieval_quality.systems import PARTS, exchanged, fusions, shuffled
 from benchmarks.retrieval_quality.tables import means_table
 
 Retrieved = Mapping[str, Sequence[Found]]

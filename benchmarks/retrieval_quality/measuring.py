@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from assay.evaluation.resampling import Estimate
 from assay.pipeline.words import Ranking
 from benchmarks.retrieval_quality.scoring import interval, ndcg
-from benchmarks.retrieval_quality.source import Found
-from benchmarks.retrieval_quality.systems import FUSIONS, PARTS, Fusion, exchanged, shuffled
+from benchmarks.retrieval_quality.source import Found, Fusion
+from benchmarks.retrieval_quality.systems import (
+    FUSIONS,
+    PARTS,
+    WITH_FEEDBACK,
+    exchanged,
+    shuffled,
+)
 from benchmarks.retrieval_quality.tasks import Question, Task
 
 REFERENCE = ("bm25", "dense", "hybrid")
@@ -77,6 +83,8 @@ def measure(task: Task, found: Sequence[Found], fused: Mapping[str, Fusion]) -> 
         add(part, lambda one, part=part: one.rankings[part])  # type: ignore[misc]
     for name in FUSIONS:
         values[name] = ndcg(questions, [fused[name](one.rankings) for one in found])
+    with_feedback = [{**one.rankings, "feedback": one.feedback} for one in found]
+    values[WITH_FEEDBACK] = ndcg(questions, [fused[WITH_FEEDBACK](own) for own in with_feedback])
     for kind, spoil in SPOILT.items():
         for part in PARTS:
             spoilt = spoil(found, part)

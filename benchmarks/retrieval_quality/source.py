@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +19,16 @@ from assay.pipeline.context import RunContext
 from assay.pipeline.words import Hit, Ranking, Score, ScoreKind
 from assay.stages.retrieve.bm25 import Bm25, Bm25Config
 from assay.stages.retrieve.dense import Dense, DenseConfig
+from assay.stages.retrieve.prf import Prf, PrfConfig
 from benchmarks.retrieval_quality.tasks import Question
 
 DEPTH = 100
 """Length of each ranking that is fused."""
+
+FEEDBACK_TOP, FEEDBACK_BETA = 3, 0.5
+"""Best passages that feedback is taken from, and their weight."""
+
+Fusion = Callable[[Mapping[str, Ranking]], Ranking]
 
 _WORD = re.compile(r"\w+")
 
@@ -34,11 +40,13 @@ class Found:
     Args:
         question: with the grades of the passages that stand for its relevant ones.
         rankings: ``bm25`` and ``dense``, by the product.
+        feedback: a second dense search that the fused ranking of these two has moved.
         reference: ``bm25``, ``dense`` and ``hybrid``, by bare libraries.
     """
 
     question: Question
     rankings: Mapping[str, Ranking]
+    feedback: Ranking
     reference: Mapping[str, Ranking] = field(default_factory=dict)
 
 
@@ -49,6 +57,7 @@ def retrieve(
     embedder: Embedder,
     folder: Path,
     settings: Mapping[str, Any],
+    fuse: Fusion,
     with_reference: bool = False,
 ) -> list[Found]:
     """Index a set and ask it.
@@ -60,6 +69,7 @@ def retrieve(
         folder: for the index; a second run with the same settings finds it there, and with other
             settings the embeddings.
         settings: of ``corpora.local@1``, without its path.
+        fuse: makes the ranking that feedback is taken from.
         with_reference: whether bare libraries answer too.
     """
     config = LocalCorpus.Config.model_validate({**settings, "path": str(folder / data.name)})
@@ -73,14 +83,23 @@ def retrieve(
             asked, [RunContext() for _ in asked]
         )
         bm25 = Bm25(Bm25Config(k=DEPTH), corpus=corpus)
+        rankings = [
+            {"bm25": bm25.run(one.query), "dense": near}
+            for one, near in zip(questions, dense, strict=True)
+        ]
+        moved = Prf(
+            PrfConfig(mode="dense", k=DEPTH, top=FEEDBACK_TOP, beta=FEEDBACK_BETA), corpus=corpus
+        ).run_batch(
+            [
+                {"query": one.query, "ranking": fuse(own)}
+                for one, own in zip(questions, rankings, strict=True)
+            ],
+            [RunContext() for _ in questions],
+        )
         reference = Reference(data, corpus, questions) if with_reference else None
         return [
-            Found(
-                one,
-                {"bm25": bm25.run(one.query), "dense": near},
-                {} if reference is None else reference.rankings(one),
-            )
-            for one, near in zip(questions, dense, strict=True)
+            Found(one, own, again, {} if reference is None else reference.rankings(one))
+            for one, own, again in zip(questions, rankings, moved, strict=True)
         ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,28 +13,33 @@ from assay.stages.fuse.interleave import Interleave, InterleaveConfig
 from assay.stages.fuse.rrf import Rrf, RrfConfig
 from assay.stages.fuse.weighted import Weighted, WeightedConfig
 from assay.training.fusion_weights import out_of_order
-from benchmarks.retrieval_quality.source import Found
+from benchmarks.retrieval_quality.source import Found, Fusion
 
 PARTS = ("bm25", "dense")
 FUSIONS = ("rrf", "weighted", "interleave", "adaptive")
 
-Fusion = Callable[[Mapping[str, Ranking]], Ranking]
+WITH_FEEDBACK = "adaptive with feedback"
+FEEDBACK_WEIGHTS: Mapping[str, float] = {"bm25": 0.4, "dense": 0.35, "feedback": 0.25}
+"""Of the parts and the second search in ``WITH_FEEDBACK``, chosen on the dev folds."""
 
 
 def fusions(weights: Mapping[str, float], *, model: str | None = None) -> dict[str, Fusion]:
-    """The fusion nodes, by the names of ``FUSIONS``.
+    """The fusion nodes, by the names of ``FUSIONS``, and ``WITH_FEEDBACK`` for three rankings.
 
     Args:
         weights: of the parts, for ``weighted`` and ``adaptive``.
         model: file with fitted weights for ``adaptive``; None for its formula.
     """
     adaptive = Adaptive(AdaptiveConfig(weights=dict(weights), model=model))
+    again = Adaptive(AdaptiveConfig(weights=dict(FEEDBACK_WEIGHTS), model=model))
     adaptive.start()
+    again.start()
     return {
         "rrf": Rrf(RrfConfig()).run,
         "weighted": Weighted(WeightedConfig(weights=dict(weights))).run,
         "interleave": Interleave(InterleaveConfig(first="dense")).run,
         "adaptive": lambda rankings: adaptive.run(rankings, RunContext()),
+        WITH_FEEDBACK: lambda rankings: again.run(rankings, RunContext()),
     }
 
 

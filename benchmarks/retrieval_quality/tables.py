@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 from assay.evaluation.resampling import Estimate
 from benchmarks.retrieval_quality.measuring import REFERENCE, SPOILT, Measured
-from benchmarks.retrieval_quality.systems import FUSIONS, PARTS
+from benchmarks.retrieval_quality.systems import FUSIONS, PARTS, WITH_FEEDBACK
 
-HYBRIDS = ("weighted", "adaptive")
+HYBRIDS = ("weighted", "adaptive", WITH_FEEDBACK)
 
 
 def fusions_table(rows: Sequence[Measured]) -> str:
     """Parts and fusions, and the hybrids against the better part of each task."""
-    systems = (*PARTS, *FUSIONS)
+    systems = (*PARTS, *FUSIONS, WITH_FEEDBACK)
     lines = _head("set", "n", *systems, *(f"{name} - better part" for name in HYBRIDS))
     for row in rows:
         part = row.better(PARTS)
@@ -54,10 +54,8 @@ def reference_table(rows: Sequence[Measured]) -> str:
         "n",
         "reference: bm25 / dense / hybrid",
         "the issue's: bm25 / dense / hybrid",
-        "weighted",
-        "adaptive",
-        "weighted - reference's best",
-        "adaptive - reference's best",
+        *HYBRIDS,
+        *(f"{name} - reference's best" for name in HYBRIDS),
     )
     for row in rows:
         best = row.better(own)

@@ -118,7 +118,9 @@ def test_ndcg_has_linear_gain_and_0_for_nothing_found() -> None:
 def test_an_exchanged_ranking_is_of_a_question_that_sees_the_same_passages() -> None:
     found = [
         Found(
-            question(name, {"x": 1}, {"book": book}), {"bm25": ranking(name), "dense": ranking("d")}
+            question(name, {"x": 1}, {"book": book}),
+            {"bm25": ranking(name), "dense": ranking("d")},
+            ranking("d"),
         )
         for name, book in (("a1", "a"), ("a2", "a"), ("b1", "b"))
     ]
@@ -139,6 +141,7 @@ def test_the_reference_ranks_the_same_passages_by_bare_libraries(tmp_path: Path)
         embedder=embedder(),
         folder=tmp_path / "index",
         settings=settings,
+        fuse=fusions(WEIGHTS)["rrf"],
         with_reference=True,
     )
     for one in made:
@@ -154,7 +157,12 @@ def test_the_reference_ranks_the_same_passages_by_bare_libraries(tmp_path: Path)
         ]
         assert scores[0] == pytest.approx(scores[1], abs=1e-6)
     again = retrieve(
-        data, questions, embedder=embedder(), folder=tmp_path / "index", settings=settings
+        data,
+        questions,
+        embedder=embedder(),
+        folder=tmp_path / "index",
+        settings=settings,
+        fuse=fusions(WEIGHTS)["rrf"],
     )
     assert [one.rankings for one in again] == [one.rankings for one in made]
 
@@ -201,7 +209,14 @@ def test_differences_are_paired_and_the_better_part_is_named() -> None:
 def test_a_spoilt_part_is_told_from_a_sound_one(tmp_path: Path) -> None:
     data = load(write(tmp_path))
     questions = questions_of(Task("animals", "animals"), data, 100)
-    found = retrieve(data, questions, embedder=embedder(), folder=tmp_path / "index", settings={})
+    found = retrieve(
+        data,
+        questions,
+        embedder=embedder(),
+        folder=tmp_path / "index",
+        settings={},
+        fuse=fusions(WEIGHTS)["rrf"],
+    )
     row = measure(Task("animals", "animals"), found, fusions(WEIGHTS))
     assert row.mean("bm25") == 1.0
     assert row.mean("rrf, bm25 exchanged") < 0.9 < row.mean("rrf")
@@ -210,7 +225,14 @@ def test_a_spoilt_part_is_told_from_a_sound_one(tmp_path: Path) -> None:
 def test_the_model_is_fitted_on_what_it_is_given(tmp_path: Path) -> None:
     data = load(write(tmp_path))
     questions = questions_of(Task("animals", "animals"), data, 100)
-    found = retrieve(data, questions, embedder=embedder(), folder=tmp_path / "index", settings={})
+    found = retrieve(
+        data,
+        questions,
+        embedder=embedder(),
+        folder=tmp_path / "index",
+        settings={},
+        fuse=fusions(WEIGHTS)["rrf"],
+    )
     model = fit_model({"animals": found}, WEIGHTS)
     assert model.facts["sets"] == ["animals"]
     assert model.facts["examples"] == 5

@@ -40,7 +40,7 @@ from assay.models.onnx_embedder import OnnxEmbedder, OnnxEmbedderConfig
 from assay.models.protocols import Embedder
 from benchmarks.retrieval_quality.choosing import Retrieved, choose
 from benchmarks.retrieval_quality.measuring import Measured, measure
-from benchmarks.retrieval_quality.source import DEPTH, retrieve
+from benchmarks.retrieval_quality.source import DEPTH, FEEDBACK, retrieve
 from benchmarks.retrieval_quality.systems import fusions
 from benchmarks.retrieval_quality.tables import fusions_table, reference_table, spoilt_table
 from benchmarks.retrieval_quality.tasks import OTHER_TASKS, TASKS, Task, questions_of, read
@@ -106,7 +106,9 @@ def chosen(
 
     fused = fusions(WEIGHTS)
 
-    def retrieve_all(settings: Mapping[str, Any]) -> Retrieved:
+    def retrieve_all(
+        settings: Mapping[str, Any], feedback: tuple[int, float] = FEEDBACK
+    ) -> Retrieved:
         found = {}
         for task in (*TASKS, *OTHER_TASKS):
             if task.folder in data:
@@ -120,6 +122,7 @@ def chosen(
                     folder=folder,
                     settings=settings,
                     fuse=fused["adaptive"],
+                    feedback=feedback,
                 )
         print(f"retrieved with {dict(settings)}", file=sys.stderr)
         return found

@@ -5,7 +5,8 @@
 The corpus is copied first (index folders never change, so they are linked). Each run gives
 ``index(..., keep=True)`` other documents with other texts, their embeddings given, while the corpus
 is open, so that the new generation is opened within it; then a question that only a new text
-answers is asked. One run goes with timers and is not counted.
+answers is asked. One run goes with timers and is not counted. In a small corpus the runs change so
+large a share that an index is begun anew on the way: at full size they change one document in 100.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ def _child(work: Work, count: int) -> None:
                 "changed": len(report.changed),
                 "documents": len(documents),
                 "seen": seen,
+                "notes": list(report.notes),
                 "parts": dict(timers.seconds) if timers else {},
             }
         )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from assay.corpora.analyzer import Analyzer
+from assay.pipeline.context import RunContext
 from assay.pipeline.words import Ranking
+from assay.stages.fuse.adaptive import Adaptive, AdaptiveConfig
+from assay.stages.fuse.evidence import signals_of
 from assay.stages.fuse.rrf import Rrf, RrfConfig
 from assay.stages.fuse.weight_model import WeightModel
 from assay.stages.fuse.weighted import Weighted, WeightedConfig
 from assay.training.fusion_weights import LabelledRankings, fit, out_of_order
+from benchmarks.retrieval_quality.measuring import SPOILT
 from benchmarks.retrieval_quality.scoring import ndcg
-from benchmarks.retrieval_quality.source import Found, Fusion
-from benchmarks.retrieval_quality.systems import PARTS, exchanged, fusions, shuffled
+from benchmarks.retrieval_quality.source import DEPTH, FEEDBACK, Found, Fusion
+from benchmarks.retrieval_quality.systems import PARTS, fusions, shuffled
 from benchmarks.retrieval_quality.tables import means_table
 
 Retrieved = Mapping[str, Sequence[Found]]
@@ -50,16 +54,29 @@ else is said, and title and text together."""
 DENSE_WEIGHTS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 
 
+FEEDBACKS = ((1, 0.5), (3, 0.3), (3, 0.5), (5, 0.5))
+"""Best passages that feedback is taken from, and their weight."""
+
+FEEDBACK_SHARES = (0.15, 0.25, 0.35)
+"""Of the second search; the rest is shared by the parts as without it."""
+
+
+class Asking(Protocol):
+    """Retrieves for all questions that settings may be chosen on."""
+
+    def __call__(
+        self, settings: Mapping[str, Any], feedback: tuple[int, float] = FEEDBACK
+    ) -> Retrieved:
+        """With settings of the corpus and of feedback."""
+
+
 def choose(
-    retrieve_all: Callable[[Mapping[str, Any]], Retrieved],
-    *,
-    chosen: Mapping[str, Any],
-    weights: Mapping[str, float],
+    retrieve_all: Asking, *, chosen: Mapping[str, Any], weights: Mapping[str, float]
 ) -> tuple[str, WeightModel]:
     """Tables over settings, and the fitted model of ``fuse.adaptive``.
 
     Args:
-        retrieve_all: what is retrieved with given settings of the corpus.
+        retrieve_all: what is retrieved with given settings.
         chosen: the settings of the benchmark; fusions are compared with them.
         weights: of the parts.
     """
@@ -76,9 +93,43 @@ def choose(
         rows = [(name, _means(own, make)) for name, own in by_corpus.items()]
         said.append(means_table(f"{title}, dev", rows, tasks))
     said.append(means_table("fusion, dev", [(n, _means(found, f)) for n, f in _grid(fused)], tasks))
-    spoilt = []
-    for part in PARTS:
-        for kind, spoil in (("shuffled", shuffled), ("exchanged", exchanged)):
+    rows = []
+    for feedback in FEEDBACKS:
+        again = retrieve_all(chosen, feedback)
+        rows += _with_feedback(f"best {feedback[0]}, beta {feedback[1]}", again, weights)
+    said.append(means_table("adaptive with feedback, dev", rows, tasks))
+    said.append(means_table("adaptive less the sound part, dev", _spoilt(found, fused), tasks))
+    said.append(means_table("quantiles of 'order', dev", _orders(found), tasks))
+    return "\n".join(said), fit_model(found, weights)
+
+
+def _with_feedback(
+    name: str, found: Retrieved, weights: Mapping[str, float]
+) -> list[tuple[str, list[float]]]:
+    rows = []
+    for share in FEEDBACK_SHARES:
+        node = Adaptive(
+            AdaptiveConfig(
+                weights={
+                    **{part: (1 - share) * own for part, own in weights.items()},
+                    "feedback": share,
+                }
+            )
+        )
+        values = []
+        for own in found.values():
+            ranked = [
+                node.run({**one.rankings, "feedback": one.feedback}, RunContext()) for one in own
+            ]
+            values.append(_mean(ndcg([one.question for one in own], ranked)))
+        rows.append((f"{name}, share {share}", values))
+    return rows
+
+
+def _spoilt(found: Retrieved, fused: Mapping[str, Fusion]) -> list[tuple[str, list[float]]]:
+    rows = []
+    for kind, spoil in SPOILT.items():
+        for part in PARTS:
             sound = next(one for one in PARTS if one != part)
             values = []
             for own in found.values():
@@ -86,10 +137,31 @@ def choose(
                 kept = _mean(ndcg(questions, [one.rankings[sound] for one in own]))
                 mixed = [fused["adaptive"](rankings) for rankings in spoil(own, part)]
                 values.append(_mean(ndcg(questions, mixed)) - kept)
-            spoilt.append((f"{part} {kind}", values))
-    said.append(means_table("adaptive less the sound part, dev", spoilt, tasks))
-    model = fit_model(found, weights)
-    return "\n".join(said), model
+            rows.append((f"{part} {kind}", values))
+    return rows
+
+
+def _orders(found: Retrieved) -> list[tuple[str, list[float]]]:
+    """Quantiles of the signal ``order`` over the questions of each task."""
+    analyzer = Analyzer(stemmer="english", stop_words="english")
+    rows = []
+    for part in PARTS:
+        for name, spoil in (("", None), (", shuffled", shuffled)):
+            orders = []
+            for own in found.values():
+                each = [one.rankings for one in own] if spoil is None else spoil(own, part)
+                orders.append(
+                    [
+                        signals_of(
+                            one.question.query.text, rankings, analyzer=analyzer, look=DEPTH
+                        )[part].order
+                        for one, rankings in zip(own, each, strict=True)
+                    ]
+                )
+            for share in (0.1, 0.5, 0.9):
+                values = [float(np.quantile(one, share)) for one in orders]
+                rows.append((f"{part}{name}, {100 * share:.0f} %", values))
+    return rows
 
 
 def fit_model(found: Retrieved, weights: Mapping[str, float]) -> WeightModel:

@@ -25,8 +25,8 @@ from benchmarks.retrieval_quality.tasks import Question
 DEPTH = 100
 """Length of each ranking that is fused."""
 
-FEEDBACK_TOP, FEEDBACK_BETA = 3, 0.5
-"""Best passages that feedback is taken from, and their weight."""
+FEEDBACK = (3, 0.5)
+"""Best passages that feedback is taken from, and their weight; chosen on the dev folds."""
 
 Fusion = Callable[[Mapping[str, Ranking]], Ranking]
 
@@ -58,6 +58,7 @@ def retrieve(
     folder: Path,
     settings: Mapping[str, Any],
     fuse: Fusion,
+    feedback: tuple[int, float] = FEEDBACK,
     with_reference: bool = False,
 ) -> list[Found]:
     """Index a set and ask it.
@@ -70,6 +71,7 @@ def retrieve(
             settings the embeddings.
         settings: of ``corpora.local@1``, without its path.
         fuse: makes the ranking that feedback is taken from.
+        feedback: how many of its best passages, and their weight.
         with_reference: whether bare libraries answer too.
     """
     config = LocalCorpus.Config.model_validate({**settings, "path": str(folder / data.name)})
@@ -87,15 +89,12 @@ def retrieve(
             {"bm25": bm25.run(one.query), "dense": near}
             for one, near in zip(questions, dense, strict=True)
         ]
-        moved = Prf(
-            PrfConfig(mode="dense", k=DEPTH, top=FEEDBACK_TOP, beta=FEEDBACK_BETA), corpus=corpus
-        ).run_batch(
-            [
-                {"query": one.query, "ranking": fuse(own)}
-                for one, own in zip(questions, rankings, strict=True)
-            ],
-            [RunContext() for _ in questions],
-        )
+        prf = PrfConfig(mode="dense", k=DEPTH, top=feedback[0], beta=feedback[1])
+        first = [
+            {"query": one.query, "ranking": fuse(own)}
+            for one, own in zip(questions, rankings, strict=True)
+        ]
+        moved = Prf(prf, corpus=corpus).run_batch(first, [RunContext() for _ in first])
         reference = Reference(data, corpus, questions) if with_reference else None
         return [
             Found(one, own, again, {} if reference is None else reference.rankings(one))

@@ -87,7 +87,7 @@ class FaissVectors(Index[Floats, Floats]):
         graphs_up_to: int = GRAPHS,
         links: int = 24,
         build_breadth: int = 128,
-        breadth: int = 128,
+        breadth: int = 192,
         lists: int = 0,
         probes: int = 0,
         device: Literal["cpu", "cuda"] = "cpu",

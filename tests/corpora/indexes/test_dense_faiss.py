@@ -222,10 +222,10 @@ def test_auto_chooses_by_size_says_so_and_asks_to_begin_anew_at_the_borders(
     assert not update(make(), one, tmp_path / "a", range(300, 301), VECTORS[300:301])
     two = tmp_path / "two"
     assert update(make(), None, two, range(301), VECTORS[:301])
-    assert kind(two) == "HNSW: 301 vectors of 32 in 1 graph, breadth 128, codes: scalar"
+    assert kind(two) == "HNSW: 301 vectors of 32 in 1 graph, breadth 192, codes: scalar"
     three = tmp_path / "three"
     assert update(make(), two, three, range(301, 602), VECTORS[301:602])
-    assert kind(three) == "HNSW: 602 vectors of 32 in 2 graphs, breadth 128, codes: scalar"
+    assert kind(three) == "HNSW: 602 vectors of 32 in 2 graphs, breadth 192, codes: scalar"
     assert not update(make(), three, tmp_path / "b", range(602, 603), VECTORS[602:603])
     four = tmp_path / "four"
     assert update(make(), None, four, range(901), VECTORS[:901])

@@ -53,7 +53,7 @@ class HybridConfig(Config):
     )
     depth: int = Field(100, ge=1, le=10_000, description="most passages that each search gives")
     fusion: Literal["rrf", "weighted", "interleave", "adaptive"] = Field(
-        "rrf", description="how their rankings become one: the node 'fuse.<name>' of this name"
+        "adaptive", description="how their rankings become one: the node 'fuse.<name>' of this name"
     )
     weights: dict[PartName, PositiveFloat] | None = Field(
         None, description="weight of each part; none weighs all alike"

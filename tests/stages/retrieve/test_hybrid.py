@@ -41,7 +41,7 @@ nodes:
 output: said
 """
 HYBRID = "\n".join(
-    "  found: {use: retrieve.hybrid@1, config: {k: 4, depth: 3}, resources: {corpus: corpus},"
+    "  found: {use: retrieve.hybrid@1, config: {k: 4, depth: 3, fusion: rrf}, resources: {corpus: corpus},"
     " inputs: {query: query}}"
     if line.startswith("  found")
     else line
@@ -58,14 +58,14 @@ QUESTIONS: tuple[Query | QueryVariants, ...] = (
 )
 
 FUSIONS: dict[str, tuple[dict[str, Any], Any]] = {
-    "rrf": ({}, Rrf(RrfConfig(depth=4))),
+    "rrf": ({"fusion": "rrf"}, Rrf(RrfConfig(depth=4))),
     "rrf, damped": ({"fusion": "rrf", "damping": 3}, Rrf(RrfConfig(depth=4, k=3))),
     "weighted": ({"fusion": "weighted"}, Weighted(WeightedConfig(depth=4))),
     "weighted, by z": (
         {"fusion": "weighted", "normalise": "z_score"},
         Weighted(WeightedConfig(depth=4, normalise="z_score")),
     ),
-    "adaptive": ({"fusion": "adaptive"}, Adaptive(AdaptiveConfig(depth=4))),
+    "adaptive": ({}, Adaptive(AdaptiveConfig(depth=4))),
     "adaptive, by rank": (
         {"fusion": "adaptive", "normalise": "rank"},
         Adaptive(AdaptiveConfig(depth=4, normalise="rank")),
@@ -155,7 +155,7 @@ def test_adaptive_weights_stand_in_the_record_and_its_model_is_seen_from_the_fil
     model = WeightModel({"drop": 9.0}).to_json()
     (tmp_path / "fusion.json").write_text(model, encoding="utf-8")
     wired = FILE.replace("fuse.rrf@1, config: {", "fuse.adaptive@1, config: {model: fusion.json, ")
-    one = HYBRID.replace("depth: 3", "depth: 3, fusion: adaptive, model: fusion.json")
+    one = HYBRID.replace("fusion: rrf", "fusion: adaptive, model: fusion.json")
     plain = one.replace(", model: fusion.json", "")
     stages, inner = [], []
     for text in (wired, one, plain):
@@ -168,7 +168,7 @@ def test_adaptive_weights_stand_in_the_record_and_its_model_is_seen_from_the_fil
 
 
 def test_a_model_that_is_not_there_is_a_build_error() -> None:
-    text = HYBRID.replace("depth: 3", "depth: 3, fusion: adaptive, model: none.json")
+    text = HYBRID.replace("fusion: rrf", "fusion: adaptive, model: none.json")
     with pytest.raises(BuildError, match=r"retrieve\.hybrid@1: 'model': there is no file"):
         build_text(text, name="x", base=Path(), resources={"corpus": zoo()})
 
@@ -211,7 +211,7 @@ def test_settings_that_do_not_fit_one_another_are_refused(
 
 def test_the_build_names_a_wrong_weight_and_a_wrong_filter() -> None:
     text = HYBRID.replace(
-        "{k: 4, depth: 3}", "{parts: [bm25, dense], weights: {sparse: 1.0}, where: 'legs ='}"
+        "{k: 4, depth: 3, fusion: rrf}", "{parts: [bm25, dense], weights: {sparse: 1.0}, where: 'legs ='}"
     )
     with pytest.raises(BuildError) as caught:
         build_text(text, name="x", base=Path(), resources={"corpus": zoo()})
@@ -236,7 +236,7 @@ def test_a_threshold_on_its_scores_must_be_of_the_kind_of_its_fusion() -> None:
     text = f"{text}\n{gate.splitlines()[0]}\n{said}\noutput: said\n"
     with pytest.raises(BuildError, match=r"kind 'fused'; those of 'kept' are rrf"):
         build_text(text, name="x", base=Path(), resources={"corpus": zoo()})
-    fused = text.replace("depth: 3}", "depth: 3, fusion: weighted}")
+    fused = text.replace("fusion: rrf", "fusion: weighted")
     assert build_text(fused, name="x", base=Path(), resources={"corpus": zoo()}).output == "said"
 
 

@@ -69,7 +69,10 @@ def _abstention(abstention: Abstention, place: Place) -> None:
 def _cite(passage: Passage, place: Place) -> str:
     text = " ".join(passage.text.split())
     cut = text if len(text) <= SNIPPET else text[:SNIPPET].rsplit(" ", 1)[0] + " ..."
-    return f"{passage.title or passage.document_id} ({place(passage)}): {cut}"
+    said = place(passage)
+    if passage.title and passage.title not in said:
+        said = f"{passage.title} ({said})"
+    return f"{said}: {cut}"
 
 
 def funnel(record: RunRecord) -> str:

@@ -211,7 +211,8 @@ def test_settings_that_do_not_fit_one_another_are_refused(
 
 def test_the_build_names_a_wrong_weight_and_a_wrong_filter() -> None:
     text = HYBRID.replace(
-        "{k: 4, depth: 3, fusion: rrf}", "{parts: [bm25, dense], weights: {sparse: 1.0}, where: 'legs ='}"
+        "{k: 4, depth: 3, fusion: rrf}",
+        "{parts: [bm25, dense], weights: {sparse: 1.0}, where: 'legs ='}",
     )
     with pytest.raises(BuildError) as caught:
         build_text(text, name="x", base=Path(), resources={"corpus": zoo()})

@@ -81,22 +81,27 @@ def choose(
         weights: of the parts.
     """
     fused = fusions(weights)
-    by_corpus: dict[str, Retrieved] = {name: retrieve_all(one) for name, one in CORPORA.items()}
-    found = retrieve_all(chosen)
-    tasks = list(found)
-    said = []
-    for title, make in {
+    systems: Mapping[str, Fusion] = {
         "BM25 by settings of the corpus": lambda one: one["bm25"],
         "weighted": fused["weighted"],
         "adaptive": fused["adaptive"],
-    }.items():
-        rows = [(name, _means(own, make)) for name, own in by_corpus.items()]
-        said.append(means_table(f"{title}, dev", rows, tasks))
+    }
+    by_system: dict[str, list[tuple[str, list[float]]]] = {title: [] for title in systems}
+    for name, settings in CORPORA.items():
+        # One after the other: what is found with one of them fills a gigabyte and more.
+        own = retrieve_all(settings)
+        for title, make in systems.items():
+            by_system[title].append((name, _means(own, make)))
+        del own
+    found = retrieve_all(chosen)
+    tasks = list(found)
+    said = [means_table(f"{title}, dev", rows, tasks) for title, rows in by_system.items()]
     said.append(means_table("fusion, dev", [(n, _means(found, f)) for n, f in _grid(fused)], tasks))
     rows = []
     for feedback in FEEDBACKS:
-        again = retrieve_all(chosen, feedback)
+        again = found if feedback == FEEDBACK else retrieve_all(chosen, feedback)
         rows += _with_feedback(f"best {feedback[0]}, beta {feedback[1]}", again, weights)
+        del again
     said.append(means_table("adaptive with feedback, dev", rows, tasks))
     said.append(means_table("adaptive less the sound part, dev", _spoilt(found, fused), tasks))
     said.append(means_table("quantiles of 'order', dev", _orders(found), tasks))

@@ -3,17 +3,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.corpora.dataset import load
 from assay.models.hash_embedder import HashEmbedder, HashEmbedderConfig
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
-from benchmarks.retrieval import figures, main, measured, told
-from benchmarks.retrieval_quality.choosing import fit_model
+from benchmarks.retrieval import CORPUS, figures, main, measured, told
+from benchmarks.retrieval_quality.choosing import CORPORA, FEEDBACKS, Retrieved, choose, fit_model
 from benchmarks.retrieval_quality.measuring import Measured, measure
 from benchmarks.retrieval_quality.scoring import ndcg
-from benchmarks.retrieval_quality.source import Found, retrieve
+from benchmarks.retrieval_quality.source import FEEDBACK, Found, retrieve
 from benchmarks.retrieval_quality.systems import exchanged, fusions, shuffled
 from benchmarks.retrieval_quality.tasks import TASKS, Question, Task, fold_of, questions_of, read
 
@@ -236,3 +237,33 @@ def test_the_model_is_fitted_on_what_it_is_given(tmp_path: Path) -> None:
     model = fit_model({"animals": found}, WEIGHTS)
     assert model.facts["sets"] == ["animals"]
     assert model.facts["examples"] == 5
+
+
+def test_settings_are_compared_on_what_they_may_be_chosen_on(tmp_path: Path) -> None:
+    data = load(write(tmp_path))
+    questions = questions_of(Task("animals", "animals"), data, 3)
+    asked: list[Mapping[str, Any]] = []
+
+    def retrieve_all(
+        settings: Mapping[str, Any], feedback: tuple[int, float] = FEEDBACK
+    ) -> Retrieved:
+        asked.append(settings)
+        return {
+            "animals": retrieve(
+                data,
+                questions,
+                embedder=embedder(),
+                folder=tmp_path / "index",
+                settings=settings,
+                fuse=fusions(WEIGHTS)["adaptive"],
+                feedback=feedback,
+            )
+        }
+
+    said, model = choose(retrieve_all, chosen=CORPUS, weights=WEIGHTS)
+    assert asked[: len(CORPORA)] == list(CORPORA.values())
+    assert asked[len(CORPORA) :] == [CORPUS] * len(FEEDBACKS)
+    assert said.count("| animals | mean |") == 7
+    assert "| weighted, softmax, dense 0.55 | " in said
+    assert "| bm25, shuffled, 50 % | " in said
+    assert model.facts["examples"] == 3

@@ -53,7 +53,7 @@ from assay.corpora.chunkers.by_tokens import ByTokens
 from assay.corpora.chunkers.chunker import Chunker
 from assay.corpora.chunkers.spans import word_offsets
 from assay.corpora.document import Document
-from assay.evaluation.resampling import Estimate, Resampler, mean
+from assay.evaluation.statistics.resampling import Estimate, Resampler, mean
 from assay.pipeline.words import Scope
 
 BUDGETS = (80, 120, 200, 400)

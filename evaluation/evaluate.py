@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.corpora.dataset import Dataset
-from assay.evaluation import abstention, answers, cost, poison, ranking, selection
+from assay.evaluation.metrics import abstention, answers, cost, poison, ranking, selection
 from assay.evaluation.observation import Measures, Observation, observe
 from assay.evaluation.plan import Plan
-from assay.evaluation.resampling import Figure, Resampler
+from assay.evaluation.statistics.resampling import Figure, Resampler
 from assay.pipeline.errors import UsageError
 
 Value = float | int | None | list[float]

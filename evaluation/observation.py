@@ -9,7 +9,7 @@ from typing import Any
 from assay.corpora.dataset import Dataset, EvidenceSpan, LabelledQuery
 from assay.corpora.matching import is_correct
 from assay.evaluation.plan import Plan
-from assay.evaluation.resampling import Figure
+from assay.evaluation.statistics.resampling import Figure
 from assay.pipeline.errors import DataError
 
 

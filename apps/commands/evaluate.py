@@ -23,7 +23,7 @@ from assay.corpora.local import LocalCorpus
 from assay.evaluation.evaluate import Report, evaluate
 from assay.evaluation.folder import write_file
 from assay.evaluation.plan import plan_of
-from assay.evaluation.report import HEADLINES, Heading, render, show, show_interval
+from assay.evaluation.report.page import HEADLINES, Heading, render, show, show_interval
 from assay.evaluation.sampling import only_fold, stratified_sample
 from assay.guards.risk.folds import Fold
 from assay.pipeline import Pipeline, Query

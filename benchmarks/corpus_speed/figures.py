@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.evaluation.resampling import Resampler, Values, Weights, mean, quantile
+from assay.evaluation.statistics.resampling import Resampler, Values, Weights, mean, quantile
 
 MEGABYTE = 1e6
 LIBRARIES = ("tantivy", "bm25s", "numba", "rank-bm25", "faiss-cpu", "numpy", "onnxruntime")

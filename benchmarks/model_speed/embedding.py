@@ -38,7 +38,7 @@ import numpy as np
 
 from assay.corpora.dataset import Dataset, load
 from assay.corpora.local import rendered
-from assay.evaluation.resampling import RESAMPLES, Estimate, Resampler, mean
+from assay.evaluation.statistics.resampling import RESAMPLES, Estimate, Resampler, mean
 from assay.models.files.store import default_store
 from assay.models.onnx_embedder import OnnxEmbedder, OnnxEmbedderConfig
 from assay.models.protocols import Embedder, Floats

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.evaluation.resampling import Estimate
+from assay.evaluation.statistics.resampling import Estimate
 from assay.pipeline.words import Ranking
 from benchmarks.retrieval_quality.scoring import interval, ndcg
 from benchmarks.retrieval_quality.source import Found, Fusion

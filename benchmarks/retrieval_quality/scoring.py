@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.evaluation.resampling import Estimate, Resampler, mean
+from assay.evaluation.statistics.resampling import Estimate, Resampler, mean
 from assay.pipeline.words import Ranking
 from benchmarks.retrieval_quality.tasks import Question
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from assay.evaluation.resampling import Estimate
+from assay.evaluation.statistics.resampling import Estimate
 from benchmarks.retrieval_quality.measuring import REFERENCE, SPOILT, Measured
 from benchmarks.retrieval_quality.systems import FUSIONS, PARTS, WITH_FEEDBACK
 

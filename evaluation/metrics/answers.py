@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.corpora.matching import exact_match, is_correct, token_f1
+from assay.evaluation.metrics.scaled_numbers import SCALES, gold_number, same_number
 from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.resampling import Figure, mean
-from assay.evaluation.scaled_numbers import SCALES, gold_number, same_number
+from assay.evaluation.statistics.resampling import Figure, mean
 
 NO_ANSWERS = "the set has no answerable question with an accepted answer"
 NO_SCALE = "no answerable question of the set has a scale and a number as its answer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.resampling import Figure, mean
+from assay.evaluation.statistics.resampling import Figure, mean
 
 KEYS = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
 NO_RELEVANT = "no question has a passage judged relevant"

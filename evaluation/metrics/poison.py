@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from assay.corpora.matching import is_correct
-from assay.evaluation.abstention import auroc
+from assay.evaluation.metrics.abstention import auroc
 from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.resampling import Figure, Statistic, Values, Weights, mean, ratio
+from assay.evaluation.statistics.resampling import Figure, Statistic, Values, Weights, mean, ratio
 
 CLASSES = ("correct", "asr", "abstained", "other")
 NO_ATTACK = "no question of the set is attacked"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay.evaluation.scaled_numbers import same_number
+from assay.evaluation.metrics.scaled_numbers import same_number
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.evaluation.abstention import augrc, aurc, auroc, coverage_at_risk
 from assay.evaluation.evaluate import evaluate
+from assay.evaluation.metrics.abstention import augrc, aurc, auroc, coverage_at_risk
 from tests.evaluation.made import PLAN, answer, dataset, kept, question, record
 
 CONFIDENCES = np.array([0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2])

@@ -12,8 +12,8 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from assay.evaluation import charts
 from assay.evaluation.evaluate import Report, Value
+from assay.evaluation.report import charts
 
 HEADLINES: tuple[tuple[str, str, bool], ...] = (
     ("abstention.coverage", "Coverage: questions answered", True),
@@ -60,7 +60,7 @@ def render(report: Report, heading: Heading, passages: Mapping[str, tuple[str, s
         heading: where it comes from.
         passages: passage id to its title and text.
     """
-    template = resources.files("assay.evaluation").joinpath("report.html").read_text("utf-8")
+    template = resources.files("assay.evaluation.report").joinpath("page.html").read_text("utf-8")
     metrics = report.metrics
     return Template(template).substitute(
         title=escape(heading.title),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.resampling import Figure, Statistic, Values, Weights, ratio
+from assay.evaluation.statistics.resampling import Figure, Statistic, Values, Weights, ratio
 
 NO_CONFIDENCE = "answers carry no confidence: add a confidence stage such as abstain.confidence"
 NO_LABELS = "the set does not say which answers are right"

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 from assay.evaluation.evaluate import evaluate
-from assay.evaluation.report import Heading, render
+from assay.evaluation.report.page import Heading, render
 from tests.evaluation.made import PLAN, answer, dataset, document, kept, passages, question, record
 
 EVIL = "<script>alert('$x')</script><img src=http://evil.example/x onerror=alert(1)>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.resampling import Figure, Statistic, best_of, mean, ratio
+from assay.evaluation.statistics.resampling import Figure, Statistic, best_of, mean, ratio
 
 FIXED_K = (1, 2, 3, 5, 10, 20)
 Interval = tuple[int, int]

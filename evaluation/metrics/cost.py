@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.resampling import Figure, Statistic, Values, Weights, mean, quantile, ratio
+from assay.evaluation.statistics.resampling import (
+    Figure,
+    Statistic,
+    Values,
+    Weights,
+    mean,
+    quantile,
+    ratio,
+)
 
 PETA = 1e15
 MEANS = ("calls", "rounds", "tokens_in", "tokens_out", "tokens_cached", "flops")

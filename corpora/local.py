@@ -344,11 +344,12 @@ class LocalCorpus(Corpus):
         if k < 1:
             raise UsageError(f"k must be at least 1, found {k}")
         opened = self._opened()
-        allowed = opened.visible.rows(query.scope, wanted(query, where))
-        if searcher is None or (allowed is not None and not len(allowed)):
+        view = opened.visible.view(query.scope, wanted(query, where))
+        if searcher is None or (view.rows is not None and not len(view.rows)):
             return []
-        found = searcher.search(asked, k, allowed=allowed)
-        passages = opened.snapshot.passages(found.rows.tolist(), query.scope)
+        found = searcher.search(asked, k, allowed=view.rows)
+        rows = [view.shown.get(row, row) for row in found.rows.tolist()]
+        passages = opened.snapshot.passages(rows, query.scope)
         hits = [
             Hit(passage, Score(score, SCORES[kind], self.name))
             for passage, score in zip(passages, found.scores.tolist(), strict=True)

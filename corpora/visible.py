@@ -2,14 +2,16 @@
 
 Filters are about documents: a label's values are looked at once each, with the documents that carry
 them, so a filter costs what its fields have in distinct values, not in passages. Where passages
-were merged, the filter finds the one that stands for all if it holds for the document of any.
+were merged, the index knows the one that stands for all: it is searched where the filter holds for
+the document of any of them, and what is handed out is a passage whose document the filter holds for.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -43,6 +45,20 @@ def wanted(query: Query, where: Filter | None = None) -> Filter | None:
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a reader with a filter sees of a tenant.
+
+    Args:
+        rows: indexed rows that may be found, in rising order; None for all of the tenant.
+        shown: those of them whose own document the filter does not hold for, each with the row
+            of the first of its merged passages for which it does.
+    """
+
+    rows: Rows | None
+    shown: Mapping[int, int] = field(default_factory=dict)
+
+
 class Visible:
     """Rows by reader and filter, of one generation; safe between threads.
 
@@ -54,17 +70,17 @@ class Visible:
         self._snapshot = snapshot
         self._lock = threading.Lock()
         self._tenants: dict[str, _Tenant] = {}
-        self._kept: OrderedDict[tuple[Scope, str], Rows | None] = OrderedDict()
+        self._kept: OrderedDict[tuple[Scope, str], View] = OrderedDict()
         self._bytes = 0
 
-    def rows(self, scope: Scope, filter_: Filter | None) -> Rows | None:
-        """Indexed rows in rising order; None where that is all rows of the tenant."""
+    def view(self, scope: Scope, filter_: Filter | None) -> View:
+        """What may be found, and which passage is handed out for a merged one."""
         key = (scope, "" if filter_ is None else filter_.to_text())
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        found = self._tenant(scope.tenant).rows(scope, filter_)
+        found = self._tenant(scope.tenant).view(scope, filter_)
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = found
@@ -106,11 +122,19 @@ class _Tenant:
     def table(self) -> Table:
         return self._snapshot.table(self._name)
 
-    def rows(self, scope: Scope, filter_: Filter | None) -> Rows | None:
+    def view(self, scope: Scope, filter_: Filter | None) -> View:
         if filter_ is None and all(self._admits(roles, scope) for roles in self.roles):
-            return None
+            return View(None)
         places = np.searchsorted(self.documents, self.table.documents)
-        return np.unique(self.table.indexed[self.chosen(scope, filter_)[places]])
+        chosen = self.chosen(scope, filter_)[places]
+        own, indexed = self.table.rows[chosen], self.table.indexed[chosen]
+        rows = np.unique(indexed)
+        merged = own != indexed
+        merged &= ~np.isin(indexed, own)  # the one that stands for all may be handed out itself
+        shown: dict[int, int] = {}
+        for row, stands in zip(own[merged].tolist(), indexed[merged].tolist(), strict=True):
+            shown.setdefault(stands, row)
+        return View(rows, shown)
 
     def chosen(self, scope: Scope, filter_: Filter | None) -> NDArray[np.bool_]:
         """For each document whether the reader may see it and the filter holds."""
@@ -160,5 +184,5 @@ def _told(truth: bool | None) -> int:
     return _UNKNOWN if truth is None else _TRUE if truth else _FALSE
 
 
-def _size(rows: Rows | None) -> int:
-    return 256 + (0 if rows is None else rows.nbytes)
+def _size(view: View) -> int:
+    return 256 + 100 * len(view.shown) + (0 if view.rows is None else view.rows.nbytes)

@@ -223,9 +223,10 @@ def test_the_same_text_is_indexed_once_under_the_smallest_document(tmp_path: Pat
     assert hit.passage.id == "small#0"
     assert corpus.holds(["small#0", "large#1", "large#2"], "local") == {"small#0", "large#1"}
     assert corpus.get(["large#1"], ask("x"))[0].id == "small#0"
-    # A filter on the document whose copy was dropped still finds the text.
+    # A filter on the other document finds the text there, not in one that it does not hold for.
     filtered = corpus.search_bm25(ask("shared", filters={"topic": "large"}), 9)
-    assert [one.passage.id for one in filtered] == ["small#0"]
+    assert [one.passage.id for one in filtered] == ["large#1"]
+    assert [one.passage.metadata["topic"] for one in filtered] == ["large"]
 
 
 def test_equal_texts_of_different_readers_or_of_whole_documents_stay_apart(tmp_path: Path) -> None:

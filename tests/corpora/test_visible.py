@@ -56,7 +56,7 @@ def test_the_rows_of_a_filter_are_those_for_which_it_holds(
         update.commit(settings={}, indexes={})
     snapshot = store.snapshot()
     visible = Visible(snapshot)
-    rows = visible.rows(READER, asked)
+    rows = visible.view(READER, asked).rows
     expected = {
         document.id
         for document in documents
@@ -70,6 +70,31 @@ def test_the_rows_of_a_filter_are_those_for_which_it_holds(
     assert {one.document.id for one in listed if one.number in numbers} == expected
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=8),
+    st.integers(0, 3),
+)
+def test_a_merged_passage_is_handed_out_of_a_document_for_which_the_filter_holds(
+    made: list[tuple[int, int]], year: int
+) -> None:
+    store = MemoryStore()
+    with store.updating() as update:
+        for n, (text, own) in enumerate(made):
+            document = Document(
+                f"d{n}", f"text {text}", Scope("local", ("staff",)), metadata={"year": own}
+            )
+            update.put(document, "digest", passages_of(document, ByStructure()), {})
+        update.changes("local")
+        update.commit(settings={}, indexes={})
+    snapshot = store.snapshot()
+    view = Visible(snapshot).view(READER, Compare("year", "=", year))
+    assert view.rows is not None
+    rows = [view.shown.get(row, row) for row in view.rows.tolist()]
+    found = snapshot.passages(rows, READER)
+    assert [one.metadata["year"] for one in found] == [year] * len(rows)
+    assert {one.text for one in found} == {f"text {text}" for text, own in made if own == year}
+
+
 def test_a_query_that_asks_nothing_may_see_all_rows() -> None:
     store = MemoryStore()
     document = Document("d", "text", Scope("local", ("staff",)))
@@ -78,7 +103,7 @@ def test_a_query_that_asks_nothing_may_see_all_rows() -> None:
         update.changes("local")
         update.commit(settings={}, indexes={})
     visible = Visible(store.snapshot())
-    assert visible.rows(READER, wanted(Query("x", READER))) is None
-    none = visible.rows(Scope("local"), None)
+    assert visible.view(READER, wanted(Query("x", READER))).rows is None
+    none = visible.view(Scope("local"), None).rows
     assert none is not None
     assert none.tolist() == []

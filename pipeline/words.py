@@ -36,6 +36,10 @@ class ScoreKind(StrEnum):
     """Share of a random walk that begins at the seeds, 0 to 1, comparable within one query."""
     LIKELIHOOD = "likelihood"
     """Mean log-probability per token (natural log), at most 0."""
+    RATING = "rating"
+    """Expected grade on the scale that a prompt asks for, such as 0 to 10."""
+    ORDER = "order"
+    """1 / place in the order that a reranker made, 0 to 1; tells nothing but the order."""
     PROBABILITY = "probability"
     """0 to 1, made only by a fitted calibrator."""
 
@@ -196,6 +200,14 @@ class Ranking:
     def ids(self) -> tuple[str, ...]:
         """Passage ids in order."""
         return tuple(hit.passage.id for hit in self.hits)
+
+    @property
+    def alike(self) -> tuple[Hit, ...]:
+        """The leading hits whose scores are of one kind: a reranker that scores only the best
+        leaves the others behind them with the scores that they had."""
+        kinds = [hit.score.kind for hit in self.hits]
+        end = next((n for n, kind in enumerate(kinds) if kind is not kinds[0]), len(kinds))
+        return self.hits[:end]
 
 
 @dataclass(frozen=True, slots=True)

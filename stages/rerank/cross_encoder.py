@@ -1,38 +1,31 @@
-"""Rerank by a cross-encoder's relevance logit."""
+"""Rerank by a cross-encoder's relevance score."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import numpy as np
-from pydantic import Field
+from collections.abc import Sequence
 
 from assay.models.protocols import CrossEncoder
-from assay.pipeline.component import Config, Node, register
-from assay.pipeline.context import RunContext
-from assay.pipeline.words import Hit, Passage, Query, Ranking, Score
+from assay.pipeline.component import register
+from assay.pipeline.context import Cost, RunContext
+from assay.pipeline.words import Passage, Query, ScoreKind
+from assay.stages.rerank.pointwise import PointwiseConfig, PointwiseRerank
+from assay.stages.windows.passage_text import read
+from assay.stages.windows.window import Sizes
+
+MARKS = 3
+"""Tokens that a cross-encoder puts around query and passage."""
 
 
-class CrossEncoderConfig(Config):
+class CrossEncoderConfig(PointwiseConfig):
     """Settings of ``rerank.cross_encoder@1``."""
-
-    depth: int = Field(
-        50,
-        ge=1,
-        le=1000,
-        description="passages that are scored; a longer ranking is cut there, because logits "
-        "and the scores of an earlier stage have no common order",
-    )
 
 
 @register("rerank.cross_encoder@1")
-class CrossEncoderRerank(Node):
+class CrossEncoderRerank(PointwiseRerank):
     """Score each of the best ``depth`` passages against the query and sort by it.
 
-    A passage is read as its title, a line end and its text. Ties keep the order that
-    came in. The passages of all queries of a batch go to the model together. Cost: at
-    least one call a passage (one a window), in one round.
+    A passage is read as its title, a line end and its text. Cost: at least one call a passage
+    (one a window of a long one), in one round.
 
     Args:
         config: see ``CrossEncoderConfig``.
@@ -44,35 +37,25 @@ class CrossEncoderRerank(Node):
 
     def __init__(self, config: CrossEncoderConfig, *, model: CrossEncoder) -> None:
         super().__init__(config)
-        self._model = model
+        self.model = model
 
-    def run(self, query: Query, ranking: Ranking, context: RunContext) -> Ranking:
-        """Rerank; how many hits were cut is noted as ``cut``."""
-        return self.run_batch([{"query": query, "ranking": ranking}], [context])[0]
+    @property
+    def kind(self) -> ScoreKind:
+        """The model's."""
+        return self.model.kind
 
-    def run_batch(
-        self, items: Sequence[Mapping[str, Any]], contexts: Sequence[RunContext]
-    ) -> list[Ranking]:
-        """Rerank for several queries in one call of the model; see ``run``."""
-        pairs: list[tuple[str, str]] = []
-        owners: list[RunContext] = []
-        for item, context in zip(items, contexts, strict=True):
-            hits = item["ranking"].hits
-            context.note(cut=max(0, len(hits) - self.config.depth))
-            scored = hits[: self.config.depth]
-            pairs += [(item["query"].text, _read(hit.passage)) for hit in scored]
-            owners += [context] * len(scored)
-        scores = iter(self._model.score(pairs, owners) if pairs else ())
-        return [self._sorted(item["query"], item["ranking"], scores) for item in items]
+    def scores(
+        self, pairs: Sequence[tuple[Query, Passage]], contexts: Sequence[RunContext]
+    ) -> Sequence[float]:
+        """All pairs in one call of the model."""
+        texts = [(query.text, read(passage)) for query, passage in pairs]
+        return [float(value) for value in self.model.score(texts, contexts)]
 
-    def _sorted(self, query: Query, ranking: Ranking, scores: Iterator[np.float32]) -> Ranking:
-        """The best hits with the next scores of the batch."""
-        hits = [
-            Hit(hit.passage, Score(float(next(scores)), self._model.kind, self.name))
-            for hit in ranking.hits[: self.config.depth]
-        ]
-        return Ranking(query, tuple(sorted(hits, key=lambda hit: -hit.score.value)), self.name)
-
-
-def _read(passage: Passage) -> str:
-    return f"{passage.title}\n{passage.text}" if passage.title else passage.text
+    def estimate(self, n: int, sizes: Sizes) -> Cost:
+        """A call a passage, of query, passage and ``MARKS`` tokens."""
+        calls = min(n, self.config.depth)
+        return Cost(
+            calls=calls,
+            rounds=min(1, calls),
+            tokens_in=calls * (sizes.query + sizes.passage + MARKS),
+        )

@@ -34,7 +34,8 @@ class Elbow(Node):
     over any scores. Differs: a spread of rounding noise counts as flat, and
     where no gap stands out the largest gap cuts. Cost: no model calls.
 
-    Neighbours come from the same document, carry the score of the hit that
+    Scores of two kinds are never compared: where only the best hits were rescored, the elbow is
+    looked for among these. Neighbours come from the same document, carry the score of the hit that
     brought them and stand right after it.
     """
 
@@ -48,7 +49,8 @@ class Elbow(Node):
         """Cut the ranking at its elbow; an empty ranking gives an empty selection."""
         config = self.config
         hits = ranking.hits[: config.depth]
-        size = elbow([hit.score.value for hit in hits], z=config.z)
+        alike = ranking.alike[: config.depth]
+        size = elbow([hit.score.value for hit in alike], z=config.z)
         size = min(max(size, config.min_k), config.max_k, len(hits))
         kept = self._with_neighbours(hits[:size], query)
         inside = {hit.passage.id for hit in kept}

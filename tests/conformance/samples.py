@@ -1,11 +1,14 @@
 """Small inputs, configs and resource doubles for every registered node.
 
 To add a node, add an entry to ``samples``: its config, its resources, and two inputs
-or more, of tenants 'a' and 'b', whose outputs differ.
+or more, of tenants 'a' and 'b', whose outputs differ. A reranker has it in its own test,
+``tests/stages/rerank/test_<method>.py``, as a function ``sample``.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -215,7 +218,6 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
     calibrator.fit([{"evidence": 2.5}, {"evidence": 0.5}, {"evidence": 1.0}], [True, False, True])
     empty = {"query": B, "selection": Selection(B, ())}
     queries: Inputs = ({"query": A}, {"query": B})
-    asked: Inputs = ({"query": A, "ranking": ranked(A)}, {"query": B, "ranking": ranked(B)})
     kept: Inputs = (
         {"query": A, "selection": selected(A)},
         {"query": B, "selection": selected(B)},
@@ -237,7 +239,7 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
         }
         for one in (A, B)
     )
-    return {
+    return reranker_samples() | {
         "abstain.confidence@1": Sample(
             tuple(
                 {"answer": answer(one), "selection": kept_hits, "ranking": ranked(one)}
@@ -300,7 +302,6 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
             ),
             config={"min_logprob": None},
         ),
-        "rerank.cross_encoder@1": Sample(asked, config={"depth": 2}, resources={"model": encoder}),
         "retrieve.bm25@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
         "retrieve.dense@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
         "retrieve.document@1": Sample(
@@ -349,7 +350,7 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
         "select.sentences@1": Sample(
             kept, config={"max_sentences": 2, "after": 1}, resources={"model": encoder}
         ),
-        "select.top_k@1": Sample(asked, config={"k": 1}),
+        "select.top_k@1": Sample(asked(), config={"k": 1}),
         "verify.combine@1": Sample(
             tuple(
                 {
@@ -392,6 +393,26 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
     }
 
 
+def reranker_samples() -> dict[str, Sample]:
+    """What ``sample`` of each ``tests/stages/rerank/test_<method>.py`` gives, by name."""
+    from tests.stages import rerank
+
+    found: dict[str, Sample] = {}
+    for module in pkgutil.iter_modules(rerank.__path__):
+        if module.name.startswith("test_"):
+            make = getattr(
+                importlib.import_module(f"{rerank.__name__}.{module.name}"), "sample", None
+            )
+            if make is not None:
+                found[f"rerank.{module.name.removeprefix('test_')}@1"] = make()
+    return found
+
+
+def asked() -> Inputs:
+    """What a reranker is asked, of both tenants."""
+    return tuple({"query": one, "ranking": ranked(one)} for one in (A, B))
+
+
 def sample_of(name: str, known: Mapping[str, Sample]) -> Sample:
     """The sample of a registered node.
 
@@ -401,8 +422,8 @@ def sample_of(name: str, known: Mapping[str, Sample]) -> Sample:
     if name not in known:
         raise AssertionError(
             f"the node '{name}' has no sample: add an entry '{name}' to samples() in"
-            " tests/conformance/samples.py, with its config, its resources and two inputs of"
-            " tenants 'a' and 'b'"
+            " tests/conformance/samples.py (for a reranker: a function sample() in its test),"
+            " with its config, its resources and two inputs of tenants 'a' and 'b'"
         )
     return known[name]
 

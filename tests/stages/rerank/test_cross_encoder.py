@@ -4,13 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assay.models.overlap_cross_encoder import OverlapCrossEncoder
 from assay.models.protocols import CrossEncoder, Floats
 from assay.pipeline.component import Config
 from assay.pipeline.context import RunContext
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 from assay.stages.rerank.cross_encoder import CrossEncoderConfig, CrossEncoderRerank
+from tests.conformance.samples import Sample, asked
 
 QUERY = Query("q", Scope("local"))
+
+
+def sample() -> Sample:
+    return Sample(asked(), config={"depth": 2}, resources={"model": OverlapCrossEncoder(Config())})
 
 
 class LengthOfText(CrossEncoder):
@@ -56,11 +62,13 @@ def test_hits_are_sorted_by_logit_and_ties_keep_their_order() -> None:
     }
 
 
-def test_a_ranking_over_the_depth_is_cut_and_the_cut_is_noted() -> None:
+def test_what_is_behind_the_depth_follows_with_its_own_scores_and_is_counted() -> None:
     model, context = LengthOfText(), RunContext()
     node = CrossEncoderRerank(CrossEncoderConfig(depth=2), model=model)
-    assert node.run(QUERY, ranking("a", "bb", "cccc"), context).ids == ("1", "0")
-    assert context.notes == {"cut": 1}
+    found = node.run(QUERY, ranking("a", "bb", "cccc"), context)
+    assert found.ids == ("1", "0", "2")
+    assert found.hits[2] == ranking("a", "bb", "cccc").hits[2]
+    assert context.notes == {"unscored": 1}
     assert len(model.pairs) == 2
 
 
@@ -87,8 +95,8 @@ def test_queries_of_a_batch_share_one_call_and_each_gets_its_own_ranking() -> No
     items = [{"query": QUERY, "ranking": one} for one in rankings]
     found = node.run_batch(items, contexts)
     assert found == [node.run(QUERY, one, RunContext()) for one in rankings]
-    assert [one.ids for one in found] == [("1", "0"), (), ("1", "0")]
-    assert [one.notes for one in contexts] == [{"cut": 1}, {"cut": 0}, {"cut": 0}]
+    assert [one.ids for one in found] == [("1", "0", "2"), (), ("1", "0")]
+    assert [one.notes for one in contexts] == [{"unscored": 1}, {"unscored": 0}, {"unscored": 0}]
     first, _, third = contexts
     assert [id(one) for one in model.calls[0]] == [id(one) for one in (first, first, third, third)]
 

@@ -67,9 +67,8 @@ class Comparisons:
         >>> Comparisons(3).add_order([2, 0]).wins[2].tolist()
         [1.0, 0.0, 0.0]
         """
-        for rank, better in enumerate(places):
-            for worse in places[rank + 1 :]:
-                self.add(better, worse, weight=weight)
+        own = np.asarray(places, dtype=np.intp)
+        self.wins[np.ix_(own, own)] += weight * np.triu(np.ones((len(own), len(own))), 1)
         return self
 
 

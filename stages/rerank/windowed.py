@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -107,16 +108,16 @@ class WindowedRerank(Node):
     def estimate(self, n: int, sizes: Sizes) -> Cost:
         """What a ranking of n passages will cost; once started.
 
-        The schedule is run with rankers that shuffle each window by seed, and the mean of ten
-        such runs is told: what a schedule asks may depend on the answers.
+        What a schedule asks may depend on the answers: it is run with ten perfect rankers, each
+        of which knows another random order of the passages, and the mean is told.
         """
         depth = min(n, self.config.depth)
         total, runs = Cost(), 10
         for seed in range(runs if depth else 0):
-            generator = np.random.default_rng(seed)
+            hidden = np.random.default_rng(seed).permutation(depth).tolist()
             asked = demand(
                 self.schedule(depth, np.random.default_rng(seed)),
-                lambda places: shuffled(places, generator),  # noqa: B023 - used at once
+                functools.partial(sorted_by, hidden),
             )
             for size, count in asked.windows.items():
                 one = self.ranker.estimate(size, sizes)
@@ -153,10 +154,8 @@ def generator_of(query: Query, context: RunContext) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(mixed[:8], "big"))
 
 
-def shuffled(places: Places, generator: np.random.Generator) -> Ordered:
-    """A ranker that knows nothing: any order, with scores that go with it."""
-    order = tuple(int(place) for place in generator.permutation(len(places)))
-    scores = [0.0] * len(places)
-    for rank, place in enumerate(order):
-        scores[place] = float(-rank)
-    return Ordered(order, tuple(scores))
+def sorted_by(relevance: Sequence[int], places: Places) -> Ordered:
+    """What a ranker says who knows how relevant each place is, larger is better."""
+    scores = tuple(float(relevance[place]) for place in places)
+    order = sorted(range(len(places)), key=lambda one: -scores[one])
+    return Ordered(tuple(order), scores)

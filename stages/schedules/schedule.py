@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from assay.pipeline.words import Scalar
 from assay.stages.windows.window import Ordered
@@ -48,6 +48,11 @@ class Arrangement:
 
 Schedule: TypeAlias = Generator[Round, Sequence[Ordered], Arrangement]
 """Yields rounds, is sent an ``Ordered`` for each window, returns the arrangement."""
+
+Result = TypeVar("Result")
+
+Step: TypeAlias = Generator[Round, Sequence[Ordered], Result]
+"""A part of a schedule that finds something smaller than a whole order."""
 
 Ask: TypeAlias = Callable[[Sequence[tuple[int, Places]]], Sequence[Ordered]]
 """Ranks windows of several schedules in one go: (number of the schedule, places) each."""
@@ -98,6 +103,30 @@ def drive(schedules: Sequence[Schedule], ask: Ask) -> list[Arrangement]:
             answers = [next(said) for _ in wanted]
             _advance(number, schedules[number], answers, waiting, found)
     return [found[number] for number in range(len(schedules))]
+
+
+def together(steps: Sequence[Step[Result]]) -> Step[list[Result]]:
+    """Several parts of one schedule side by side: their rounds become one round.
+
+    Use it with ``yield from``; a part may end earlier than others.
+    """
+    results: dict[int, Result] = {}
+    waiting: dict[int, Round] = {}
+    for number, step in enumerate(steps):
+        try:
+            waiting[number] = next(step)
+        except StopIteration as end:
+            results[number] = end.value
+    while waiting:
+        said = iter((yield [places for wanted in waiting.values() for places in wanted]))
+        for number, wanted in list(waiting.items()):
+            answers = [next(said) for _ in wanted]
+            try:
+                waiting[number] = steps[number].send(answers)
+            except StopIteration as end:
+                del waiting[number]
+                results[number] = end.value
+    return [results[number] for number in range(len(steps))]
 
 
 def demand(schedule: Schedule, ranker: Callable[[Places], Ordered]) -> Demand:

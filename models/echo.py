@@ -79,6 +79,10 @@ class Scripted(LanguageModel):
         """Number of words and punctuation marks."""
         return sum(1 for _ in _TOKEN.finditer(text))
 
+    def count_prompt(self, prompt: Prompt) -> int:
+        """Exact."""
+        return sum(self.count_tokens(text) for text, _ in written_out(prompt))
+
     @abstractmethod
     def answer(self, prompt: str) -> str:
         """What it says to a prompt that is written out."""
@@ -103,12 +107,11 @@ class Scripted(LanguageModel):
         if form is not None:
             raise self._unable(Ability.GRAMMAR if form.grammar else Ability.JSON_SCHEMA)
         context.check()
-        pieces = written_out(prompt)
-        tokens_in = sum(self.count_tokens(text) for text, _ in pieces)
+        tokens_in = self.count_prompt(prompt)
         if tokens_in + max_tokens > self.context_length:
             raise PromptTooLong(tokens_in, max_tokens, self.context_length, self.name)
         context.spend(calls=1, rounds=1, tokens_in=tokens_in)
-        said = self.answer("".join(text for text, _ in pieces))
+        said = self.answer("".join(text for text, _ in written_out(prompt)))
         ends = [match.end() for match in _TOKEN.finditer(said)]
         cut = len(ends) > max_tokens
         ends = [*ends[:-1], len(said)] if ends and not cut else ends[:max_tokens]

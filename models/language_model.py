@@ -24,10 +24,13 @@ from typing import Any, Literal, Required, Self, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.models.prompt import Candidate, Prompt, extended
+from assay.models.prompt import Candidate, Prompt, conversation, extended, parts_of
 from assay.pipeline.component import Resource
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
+
+TURN_TOKENS = 5
+"""What a chat template adds to a turn, about."""
 
 
 class Ability(StrEnum):
@@ -195,6 +198,14 @@ class LanguageModel(Resource):
     @abstractmethod
     def count_tokens(self, text: str) -> int:
         """Number of tokens of a plain text."""
+
+    def count_prompt(self, prompt: Prompt) -> int:
+        """Number of tokens of a prompt as this model reads it, its chat template included.
+
+        Exact where the engine knows the template; else ``TURN_TOKENS`` are taken for each turn.
+        """
+        turns = len(conversation(prompt) or ())
+        return TURN_TOKENS * turns + sum(self.count_tokens(part) for part in parts_of(prompt))
 
     @abstractmethod
     def stream(

@@ -127,6 +127,10 @@ class LocalLanguageModel(LanguageModel):
         """Number of tokens of a plain text."""
         return len(self._vocabulary().plain(clean(text)))
 
+    def count_prompt(self, prompt: Prompt) -> int:
+        """Exact: the prompt is written out by the model's own template."""
+        return len(read(prompt, self._vocabulary()).tokens)
+
     def generate(
         self, prompt: Prompt, context: RunContext, **options: Unpack[WritingOptions]
     ) -> Generation:

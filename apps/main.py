@@ -11,9 +11,11 @@ from assay.pipeline.errors import AssayError, BuildError
 
 COMMANDS = {
     "ask": "answer one question",
+    "attack": "make a poisoned twin of a labelled set",
     "cache": "look into the cache of node outputs, and empty it",
     "calibrate": "find thresholds that keep a promise, and certify them",
     "check": "list every error of a pipeline file",
+    "compare": "compare finished evaluations, with tests and every win to open",
     "demo": "the whole product on the documentation that every Python carries",
     "evaluate": "run a labelled set and score it",
     "explain": "print a pipeline with every value in force",
@@ -23,6 +25,7 @@ COMMANDS = {
     "replay": "run a recorded query again and say where it parts from the record",
     "run": "answer a file of questions",
     "schema": "print the JSON Schema of pipeline files, for editors",
+    "suite": "ask what plain figures do not answer: typos, robustness, stability, attacks",
 }
 
 

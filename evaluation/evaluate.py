@@ -10,12 +10,15 @@ from assay.corpora.dataset import Dataset
 from assay.evaluation.metrics import abstention, answers, cost, poison, ranking, selection
 from assay.evaluation.observation import Measures, Observation, observe
 from assay.evaluation.plan import Plan
-from assay.evaluation.statistics.resampling import Figure, Resampler
+from assay.evaluation.statistics.resampling import Estimate, Figure, Resampler
 from assay.pipeline.errors import UsageError
 
 Value = float | int | None | list[float]
 
 _ROW_NAMES = {"abstention": "abstention_metrics"}  # 'abstention' is the outcome itself
+
+SHOWN = {"passages": 20, "kept": 1000, "dropped": 50}
+"""What a per-query row holds of a node's output at most."""
 
 ONE_CLUSTER = "an interval needs at least two questions or clusters"
 UNSTABLE = "undefined in most bootstrap samples"
@@ -31,12 +34,19 @@ class Report:
         why: for each None the reason.
         per_query: one mapping a question, in the order of the set.
         curve: (coverage, selective risk) at each possible confidence threshold.
+        reliability: (mean confidence, share right, questions) of up to 10 bins of equal
+            mass, by rising confidence; empty where answers carry no confidence.
+        confidence: kind of the confidences, such as ``probability``; None where there
+            are none. A share right is to be compared with the mean confidence only where
+            it is ``probability``.
     """
 
     metrics: Mapping[str, Value]
     why: Mapping[str, str]
     per_query: Sequence[Mapping[str, Any]]
     curve: Sequence[tuple[float, float]]
+    reliability: Sequence[tuple[float, float, int]] = ()
+    confidence: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``metrics.json``."""
@@ -92,16 +102,24 @@ def evaluate(
     resampler = Resampler(clusters, resamples=resamples, seed=seed)
     metrics: dict[str, Value] = _counts(observations, resampler.clusters)
     why: dict[str, str] = {}
-    for part in parts.values():
-        for key, figure in part.figures.items():
-            _put(key, figure, resampler, metrics, why)
+    figures = {key: one for part in parts.values() for key, one in part.figures.items()}
+    estimates = resampler.estimates({key: one.statistic for key, one in figures.items()})
+    for key, figure in figures.items():
+        _put(key, figure, estimates[key], resampler.clusters, metrics, why)
     per_query = [
         _describe(one)
         | {_ROW_NAMES.get(name, name): dict(part.rows[place]) for name, part in parts.items()}
         for place, one in enumerate(observations)
     ]
-    curve = abstention.risk_coverage([dict(row) for row in parts["abstention"].rows])
-    return Report(metrics, why, per_query, curve)
+    judged = [dict(row) for row in parts["abstention"].rows]
+    return Report(
+        metrics,
+        why,
+        per_query,
+        curve=abstention.risk_coverage(judged),
+        reliability=abstention.reliability(judged),
+        confidence=abstention.kind_of(observations),
+    )
 
 
 def cluster_of(one: Observation) -> str:
@@ -114,18 +132,18 @@ def cluster_of(one: Observation) -> str:
 def _put(
     key: str,
     figure: Figure,
-    resampler: Resampler,
+    estimate: Estimate,
+    clusters: int,
     metrics: dict[str, Value],
     why: dict[str, str],
 ) -> None:
-    estimate = resampler.estimate(figure.statistic)
     metrics[key] = estimate.value
     interval = f"{key}.ci95"
     metrics[interval] = None if estimate.interval is None else list(estimate.interval)
     if estimate.value is None:
         why[key] = why[interval] = figure.undefined
     elif estimate.interval is None:
-        why[interval] = ONE_CLUSTER if resampler.clusters < 2 else UNSTABLE
+        why[interval] = ONE_CLUSTER if clusters < 2 else UNSTABLE
 
 
 def _counts(observations: Sequence[Observation], clusters: int) -> dict[str, Value]:
@@ -137,6 +155,7 @@ def _counts(observations: Sequence[Observation], clusters: int) -> dict[str, Val
         "n.unanswerable": len(observations) - answerable,
         "n.judged": sum(bool(one.relevant) for one in observations),
         "n.attacked": sum(one.attacked for one in observations),
+        "n.untargeted": sum(one.attacked and not one.targets for one in observations),
         "n.answered": sum(one.answered for one in observations),
         "n.abstained": sum(one.abstained for one in observations),
         "n.failed": sum(one.failed for one in observations),
@@ -164,7 +183,21 @@ def _describe(one: Observation) -> dict[str, Any]:
         "refused": sorted(one.refused),
         "planted": sorted(one.planted),
         "funnel": _funnel(one),
+        "stages": {
+            name: found for name, entry in record["stages"].items() if (found := _stage(entry))
+        },
+        "record_cost": record["cost"],
     }
+
+
+def _stage(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a node put out in passages, cut to what a page shows; the counts are whole."""
+    found: dict[str, Any] = {}
+    for key, most in SHOWN.items():
+        if key in entry:
+            found[key] = list(entry[key][:most])
+            found[f"n_{key}"] = len(entry[key])
+    return found
 
 
 def _funnel(one: Observation) -> dict[str, int]:

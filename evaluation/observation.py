@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 from assay.corpora.dataset import Dataset, EvidenceSpan, LabelledQuery
+from assay.corpora.document import Document
 from assay.corpora.matching import is_correct
 from assay.evaluation.plan import Plan
 from assay.evaluation.statistics.resampling import Figure
 from assay.pipeline.errors import DataError
+
+Found = TypeVar("Found")
+
+FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a metric raises where a record or a label is not what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Candidate:
     kind: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observation:
     """A labelled question with its run record.
 
@@ -87,6 +94,13 @@ class Observation:
         return bool(self.planted) or bool(self.query.meta.get("attacked"))
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """What the attacker wants said: ``meta.incorrect_answer`` or ``meta.wrong_answers``."""
+        meta = self.query.meta
+        named = [meta.get("incorrect_answer"), *(meta.get("wrong_answers") or ())]
+        return tuple(dict.fromkeys(str(one) for one in named if one is not None))
+
+    @cached_property
     def relevant(self) -> frozenset[str]:
         """Passages judged relevant (grade above 0)."""
         return frozenset(name for name, grade in self.grades.items() if grade > 0)
@@ -112,16 +126,16 @@ class Observation:
     def ranked(self, node: str) -> tuple[str, ...]:
         """Passage ids in the order of one ranking node, empty if it did not run."""
         entry = self.record["stages"].get(node, {})
-        return tuple(one["id"] for one in entry.get("passages", ()))
+        return tuple([one["id"] for one in entry.get("passages", ())])
 
-    @property
+    @cached_property
     def in_context(self) -> tuple[str, ...]:
         """Passages that reached the generator; none where a gate abstained before."""
         if not self.plan.selections:
             return ()
         return tuple(self.record["stages"].get(self.plan.selections[-1], {}).get("kept", ()))
 
-    @property
+    @cached_property
     def last_kept(self) -> tuple[str, ...]:
         """The last selection that was made, also where a gate abstained on it."""
         for node in reversed(self.plan.selections):
@@ -130,7 +144,7 @@ class Observation:
                 return tuple(entry["kept"])
         return ()
 
-    @property
+    @cached_property
     def verdicts(self) -> dict[str, list[Mapping[str, Any]]]:
         """Every verified passage with the flags of all verifiers."""
         found: dict[str, list[Mapping[str, Any]]] = {}
@@ -139,7 +153,7 @@ class Observation:
                 found.setdefault(verdict["id"], []).extend(verdict["flags"])
         return found
 
-    @property
+    @cached_property
     def refused(self) -> frozenset[str]:
         """Passages that a selection dropped on the word of a verifier."""
         return frozenset(
@@ -149,7 +163,7 @@ class Observation:
             if one["reason"].startswith("verifier:")
         )
 
-    @property
+    @cached_property
     def candidate(self) -> Candidate:
         """The answer given, else the last one on the way that carries a confidence."""
         if self.answered:
@@ -165,6 +179,33 @@ class Observation:
 def _candidate(answer: Mapping[str, Any]) -> Candidate:
     confidence = answer.get("confidence") or {}
     return Candidate(str(answer["text"]), confidence.get("value"), confidence.get("kind"))
+
+
+def each(
+    metric: str, observations: Sequence[Observation], measure: Callable[[Observation], Found]
+) -> list[Found]:
+    """What a metric finds on each question; the first failure stops the evaluation.
+
+    Raises:
+        DataError: naming the metric, the question and the reason.
+    """
+    found = []
+    for one in observations:
+        try:
+            found.append(measure(one))
+        except FAILURES as error:
+            raise failure(metric, one.query.id, error) from error
+        except DataError as error:
+            raise DataError(f"'{metric}' on the question '{one.query.id}': {error}") from error
+    return found
+
+
+def failure(metric: str, question: str, error: Exception) -> DataError:
+    """The error of a metric that failed on a question."""
+    return DataError(
+        f"'{metric}' failed on the question '{question}' with {type(error).__name__}: {error};"
+        " its run record or its labels break their format: mend or remove the question"
+    )
 
 
 def observe(
@@ -191,19 +232,51 @@ def observe(
             f"the question '{name}' {what} ({len(missing)} missing, {len(strange)} too many):"
             " score exactly the questions that were run"
         )
-    planted: dict[str, set[str]] = {}
-    for document in dataset.documents:
-        if document.metadata.get("poison") is True:
-            target = str(document.metadata.get("target_qid", ""))
-            planted.setdefault(target, set()).add(document.id)
+    planted = _planted(dataset.documents, dataset.qrels, dataset.queries)
     return [
         Observation(
             query=query,
             record=by_id[query.id],
             grades=dataset.qrels.get(query.id, {}),
             spans=dataset.spans.get(query.id, ()),
-            planted=frozenset(planted.get(query.id, ())),
+            planted=planted.get(query.id, frozenset()),
             plan=plan,
         )
         for query in dataset.queries
     ]
+
+
+def _planted(
+    documents: Iterable[Document],
+    qrels: Mapping[str, Mapping[str, int]],
+    queries: Sequence[LabelledQuery],
+) -> dict[str, frozenset[str]]:
+    """The planted passages of each attacked question.
+
+    A planted passage names its question (``meta.target_qid``); one that names none is
+    aimed at the questions that judge it or whose scope holds it.
+    """
+    found: dict[str, set[str]] = {}
+    unaimed: dict[str, Mapping[str, Any]] = {}
+    for document in documents:
+        if document.metadata.get("poison") is not True:
+            continue
+        target = document.metadata.get("target_qid")
+        if target is None:
+            unaimed[document.id] = document.metadata
+        else:
+            found.setdefault(str(target), set()).add(document.id)
+    if unaimed:
+        by_scope: dict[tuple[str, Any], set[str]] = {}
+        fields = {query.meta["scope"]["field"] for query in queries if query.meta.get("scope")}
+        for name, metadata in unaimed.items():
+            for field in fields & metadata.keys():
+                by_scope.setdefault((field, metadata[field]), set()).add(name)
+        for query in queries:
+            scope = query.meta.get("scope")
+            near = set(unaimed.keys() & qrels.get(query.id, {}).keys())
+            if scope:
+                near |= by_scope.get((scope["field"], scope["value"]), set())
+            if near:
+                found.setdefault(query.id, set()).update(near)
+    return {name: frozenset(ids) for name, ids in found.items()}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "extractive": ("embedded", "documents"),
-    "demo": ("embedded", "llama", "documents"),
-    "dev": ("embedded", "llama", "documents", "dev"),
+    "extractive": ("embedded", "documents", "report"),
+    "demo": ("embedded", "llama", "documents", "report"),
+    "dev": ("embedded", "llama", "documents", "report", "tune", "dev"),
 }
 
 

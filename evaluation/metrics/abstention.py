@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
 
-from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.statistics.resampling import Figure, Statistic, Values, Weights, ratio
+from assay.evaluation.metrics import rc_rag, risk_curves
+from assay.evaluation.metrics.risk_curves import Groups
+from assay.evaluation.observation import Measures, Observation, each
+from assay.evaluation.statistics.resampling import (
+    Figure,
+    Statistic,
+    Values,
+    Weights,
+    divide,
+    mean,
+    ratio,
+)
+from assay.pipeline.errors import DataError
 
+BINS = 10
+PROBABILITY = "probability"
 NO_CONFIDENCE = "answers carry no confidence: add a confidence stage such as abstain.confidence"
 NO_LABELS = "the set does not say which answers are right"
+
+CURVE: Mapping[str, Callable[[Groups], Statistic]] = {
+    "auroc": risk_curves.auroc,
+    "aurc": risk_curves.aurc,
+    "eaurc": risk_curves.eaurc,
+    "augrc": risk_curves.augrc,
+    "coverage@risk05": lambda groups: risk_curves.coverage_at_risk(groups, 0.05),
+    "coverage@risk10": lambda groups: risk_curves.coverage_at_risk(groups, 0.10),
+}
+"""The figures that order candidate answers by their confidence."""
 
 
 def measure(observations: Sequence[Observation]) -> Measures:
@@ -26,10 +53,19 @@ def measure(observations: Sequence[Observation]) -> Measures:
     The curve figures order all questions that did not fail by their confidence. A
     question that the last gate refused keeps the answer it had, with its confidence;
     one that an earlier gate refused has no answer: it counts as an error below all
-    others, or at the score it missed where this is of the answers' kind.
+    others, or at the score it missed where this is of the answers' kind. ``eaurc`` is
+    what ``aurc`` has over the best order of the same answers. ``ece``, only where the
+    confidence is a probability, is the expected distance between confidence and share
+    right over the bins of ``reliability``, cut once for all bootstrap samples.
+
+    ``rcrag.*`` are those of ``rc_rag.py``.
     """
-    kind = _kind(observations)
-    rows = [_row(one, kind) for one in observations]
+    each("abstention", observations, _check)
+    kind = kind_of(observations)
+    rows = each("abstention", observations, lambda one: _row(one, kind))
+    for row, wrongful in zip(rows, _wrongful(observations), strict=True):
+        row["wrongful"] = wrongful
+    judged = any(one.relevant for one in observations if one.query.answerable and not one.failed)
     figures = {
         "abstention.coverage": Figure(
             ratio([float(one.answered) for one in observations], [1.0] * len(rows)),
@@ -42,12 +78,20 @@ def measure(observations: Sequence[Observation]) -> Measures:
             ),
             "no answer was given that could be scored",
         ),
-        "abstention.wrongful": _wrongful(observations),
+        "abstention.wrongful": Figure(
+            mean([row["wrongful"] for row in rows]),
+            "no answerable question had all of its evidence selected"
+            if judged and observations[0].plan.selections
+            else "the set has no answerable question",
+        ),
+        "abstention.ece": Figure(_calibration_error(rows), NO_LABELS)
+        if kind == PROBABILITY
+        else Figure(mean([None] * len(rows)), _no_probability(kind)),
     }
-    return Measures(figures | _curve(rows, kind), rows)
+    return Measures(figures | _curve(rows, kind) | rc_rag.figures(rows), rows)
 
 
-def _kind(observations: Sequence[Observation]) -> str | None:
+def kind_of(observations: Sequence[Observation]) -> str | None:
     """The kind of most confidences; scores of two kinds are never compared."""
     found = Counter(
         one.candidate.kind
@@ -57,189 +101,154 @@ def _kind(observations: Sequence[Observation]) -> str | None:
     return found.most_common(1)[0][0] if found else None
 
 
-def _row(one: Observation, kind: str | None) -> dict[str, object]:
-    row: dict[str, object] = {
-        "answered_wrong": None,
-        "confidence": None,
-        "candidate_wrong": None,
-        "candidate": None,
-    }
+def _check(one: Observation) -> None:
+    """Refuse a confidence that is no number, or no probability though it says so."""
+    confidence, kind = one.candidate.confidence, one.candidate.kind
+    if confidence is not None and not math.isfinite(confidence):
+        raise DataError(f"the confidence must be a finite number, found {confidence!r}")
+    if confidence is not None and kind == PROBABILITY and not 0 <= confidence <= 1:
+        raise DataError(f"a confidence of kind 'probability' is 0 to 1, found {confidence!r}")
+
+
+def _row(one: Observation, kind: str | None) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(
+        ("answered_wrong", "confidence", "candidate_wrong", "candidate", "rcrag")
+    )
     if one.failed:
         return row
     candidate = one.candidate
+    right: bool | None = None
     if one.text is not None:
         right = one.right(one.text)
         row["answered_wrong"] = None if right is None else not right
     comparable = candidate.kind == kind and candidate.confidence is not None
     row["confidence"] = candidate.confidence if comparable else None
     row["candidate"] = candidate.text
-    right = False if candidate.text is None else one.right(candidate.text)
+    # Of an answer that was given, the candidate is the answer.
+    if one.text is None:
+        right = False if candidate.text is None else one.right(candidate.text)
     unknown = one.query.answerable and not one.query.answers
     row["candidate_wrong"] = None if right is None or unknown else not right
+    row["rcrag"] = rc_rag.class_of(one, right)
     return row
 
 
-def _wrongful(observations: Sequence[Observation]) -> Figure:
-    answerable = [one.query.answerable and not one.failed for one in observations]
-    complete = [
-        able and one.complete(one.last_kept)
-        for able, one in zip(answerable, observations, strict=True)
-    ]
-    judged = any(able and one.relevant for able, one in zip(answerable, observations, strict=True))
-    counted = complete if judged and observations[0].plan.selections else answerable
-    reason = (
-        "no answerable question had all of its evidence selected"
-        if counted is complete
-        else "the set has no answerable question"
-    )
-    silent = [float(use and one.abstained) for use, one in zip(counted, observations, strict=True)]
-    return Figure(ratio(silent, [float(use) for use in counted]), reason)
+def _wrongful(observations: Sequence[Observation]) -> list[float | None]:
+    """1 for an abstention and 0 for none, None where the question does not count."""
+    able = [one for one in observations if one.query.answerable and not one.failed]
+    by_evidence = any(one.relevant for one in able) and bool(observations[0].plan.selections)
+
+    def value(one: Observation) -> float | None:
+        if not one.query.answerable or one.failed:
+            return None
+        return float(one.abstained) if not by_evidence or one.complete(one.last_kept) else None
+
+    return each("abstention.wrongful", observations, value)
 
 
-def _curve(rows: Sequence[dict[str, object]], kind: str | None) -> dict[str, Figure]:
+def _curve(rows: Sequence[Mapping[str, object]], kind: str | None) -> dict[str, Figure]:
     known = [place for place, row in enumerate(rows) if row["candidate_wrong"] is not None]
-    errors = [float(rows[place]["candidate_wrong"] is True) for place in known]
-    confidences = []
-    for place in known:
-        value = rows[place]["confidence"]
-        confidences.append(float(value) if isinstance(value, int | float) else -np.inf)
     reason = NO_CONFIDENCE if kind is None else NO_LABELS
-    one_class = "all candidate answers are right, or all are wrong" if known else reason
-    makers: dict[str, tuple[Callable[[Values, Values], Statistic], str]] = {
-        "auroc": (auroc, one_class),
-        "aurc": (aurc, reason),
-        "augrc": (augrc, reason),
-        "coverage@risk05": (lambda c, e: coverage_at_risk(c, e, 0.05), reason),
-        "coverage@risk10": (lambda c, e: coverage_at_risk(c, e, 0.10), reason),
+    if kind is None or not known:
+        nothing: Statistic = lambda weights: np.full(len(weights), np.nan)  # noqa: E731
+        return {f"abstention.{key}": Figure(nothing, reason) for key in CURVE}
+    groups = groups_of(rows)
+    both = "all candidate answers are right, or all are wrong"
+    return {
+        f"abstention.{key}": Figure(make(groups), both if key == "auroc" else reason)
+        for key, make in CURVE.items()
     }
-    figures = {}
-    for key, (make, why) in makers.items():
-        if kind is None or not known:
-            statistic: Statistic = lambda weights: np.full(len(weights), np.nan)  # noqa: E731
-        else:
-            statistic = _over(known, make(np.array(confidences), np.array(errors)))
-        figures[f"abstention.{key}"] = Figure(statistic, reason if kind is None else why)
-    return figures
 
 
-def _over(places: Sequence[int], inner: Statistic) -> Statistic:
-    chosen = np.array(places, dtype=int)
-    return lambda weights: inner(weights[:, chosen])
+def _no_probability(kind: str | None) -> str:
+    if kind is None:
+        return NO_CONFIDENCE
+    return f"the confidence is of kind '{kind}' and no probability: calibrate it first"
 
 
-class _Groups:
-    """Items by falling confidence, ties together; sums per group for each sample."""
+def _calibration_error(rows: Sequence[Mapping[str, object]]) -> Statistic:
+    places, found = _scored(rows)
+    if not len(places):
+        return mean([None] * len(rows))
+    bins = equal_mass(found[:, 0])
+    # In a bin, share of items x |confidence - share right| is |sum of the differences| / all.
+    gaps = found[:, 0] - found[:, 1]
+    table = sparse.csr_array((gaps, (bins, places)), shape=(BINS, len(rows)))
+    everything = np.zeros(len(rows))
+    everything[places] = 1.0
 
-    def __init__(self, confidences: Values, errors: Values) -> None:
-        order = np.argsort(-confidences, kind="stable")
-        self._order = order
-        self._errors = errors[order]
-        ordered = confidences[order]
-        self._starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        self.confidences = ordered[self._starts]
+    def statistic(weights: Weights) -> Values:
+        return divide(np.abs(table @ weights.T).sum(axis=0), weights @ everything)
 
-    def sums(self, weights: Weights) -> tuple[Values, Values]:
-        """Items and errors of each group, both of shape ``(n_samples, n_groups)``."""
-        ordered = weights[:, self._order]
-        items = np.add.reduceat(ordered, self._starts, axis=1)
-        wrong = np.add.reduceat(ordered * self._errors, self._starts, axis=1)
-        return items, wrong
+    return statistic
 
 
-def auroc(confidences: Values, errors: Values) -> Statistic:
-    """Chance that a right item has a higher confidence than a wrong one; ties count half.
+def groups_of(rows: Sequence[Mapping[str, object]]) -> Groups:
+    """The candidate answers whose correctness is known, as the curve figures take them.
 
     Args:
-        confidences: shape ``(n_items,)``; minus infinity for none.
-        errors: 1 for wrong, 0 for right, shape ``(n_items,)``.
+        rows: as ``measure`` gives them.
     """
-    groups = _Groups(confidences, errors)
-
-    def statistic(weights: Weights) -> Values:
-        items, wrong = groups.sums(weights)
-        right = items - wrong
-        below = wrong.sum(axis=1, keepdims=True) - np.cumsum(wrong, axis=1)
-        pairs = right.sum(axis=1) * wrong.sum(axis=1)
-        won = (right * (below + wrong / 2)).sum(axis=1)
-        result: Values = np.where(pairs > 0, won / np.where(pairs > 0, pairs, 1), np.nan)
-        return result
-
-    return statistic
+    places, confidences, errors = [], [], []
+    for place, row in enumerate(rows):
+        if row["candidate_wrong"] is not None:
+            value = row["confidence"]
+            places.append(place)
+            confidences.append(float(value) if isinstance(value, int | float) else -np.inf)
+            errors.append(float(row["candidate_wrong"] is True))
+    return Groups(np.array(confidences), np.array(errors), np.array(places, dtype=np.intp))
 
 
-def aurc(confidences: Values, errors: Values) -> Statistic:
-    """Area under the risk-coverage curve: mean selective risk over all coverages.
+def reliability(rows: Sequence[Mapping[str, object]]) -> list[tuple[float, float, int]]:
+    """Bins of equal mass over the confidence: (mean confidence, share right, questions).
 
-    Ties are expected over all their orders, which has a closed form: with E errors
-    among the N items above a group of m items with e errors, the group adds
-    ``e + (E - e N / m) (H(N + m) - H(N))``, H the harmonic numbers.
+    Over the candidate answers that carry a confidence, given or held back, whose
+    correctness is known; up to 10 bins, by rising confidence. Equal confidences stay in
+    one bin, so there may be fewer.
 
-    Source: Geifman, Uziel and El-Yaniv 2019.
+    Source: Nguyen and O'Connor 2015 (adaptive bins), after Naeini et al. 2015.
+
+    Args:
+        rows: as ``measure`` gives them.
     """
-    groups = _Groups(confidences, errors)
-    # A sample of clusters may hold more items than there are.
-    harmonic = np.zeros(1)
-
-    def statistic(weights: Weights) -> Values:
-        nonlocal harmonic
-        items, wrong = groups.sums(weights)
-        ends = np.cumsum(items, axis=1)
-        total = ends[:, -1]
-        size = int(total.max(initial=0)) + 1
-        if len(harmonic) < size:
-            harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, size))])
-        before, errors_before = ends - items, np.cumsum(wrong, axis=1) - wrong
-        rate = wrong / np.where(items > 0, items, 1)
-        steps = harmonic[ends.astype(int)] - harmonic[before.astype(int)]
-        area = (wrong + (errors_before - rate * before) * steps).sum(axis=1)
-        result: Values = np.where(total > 0, area / np.where(total > 0, total, 1), np.nan)
-        return result
-
-    return statistic
+    places, found = _scored(rows)
+    if not len(places):
+        return []
+    bins = equal_mass(found[:, 0])
+    return [
+        (
+            float(found[bins == one, 0].mean()),
+            float(found[bins == one, 1].mean()),
+            int((bins == one).sum()),
+        )
+        for one in np.unique(bins)
+    ]
 
 
-def augrc(confidences: Values, errors: Values) -> Statistic:
-    """Area under the generalised risk-coverage curve: mean of coverage times risk.
+def _scored(rows: Sequence[Mapping[str, object]]) -> tuple[NDArray[np.intp], Values]:
+    """Places of the candidates with a confidence; (confidence, 1 for right) of each."""
+    places, found = [], []
+    for place, row in enumerate(rows):
+        confidence = row["confidence"]
+        known = row["candidate_wrong"] is not None and row["candidate"] is not None
+        if known and isinstance(confidence, int | float):
+            places.append(place)
+            found.append((float(confidence), float(row["candidate_wrong"] is False)))
+    return np.array(places, dtype=np.intp), np.array(found).reshape(-1, 2)
 
-    The average risk of an error that goes unnoticed. Ties are expected over all
-    their orders.
 
-    Source: Traub et al. 2024 (arXiv 2407.01032).
+def equal_mass(values: Values, bins: int = BINS) -> NDArray[np.intp]:
+    """The bin of each value: as equal in size as ties allow, equal values together.
+
+    >>> equal_mass(np.array([0.1, 0.9, 0.9, 0.9]), 2).tolist()
+    [0, 1, 1, 1]
     """
-    groups = _Groups(confidences, errors)
-
-    def statistic(weights: Weights) -> Values:
-        items, wrong = groups.sums(weights)
-        total = items.sum(axis=1)
-        errors_before = np.cumsum(wrong, axis=1) - wrong
-        area = (items * errors_before + wrong * (items + 1) / 2).sum(axis=1)
-        area = np.where(items.sum(axis=1) > 0, area, np.nan)
-        result: Values = area / np.where(total > 0, total, 1) ** 2
-        return result
-
-    return statistic
-
-
-def coverage_at_risk(confidences: Values, errors: Values, risk: float) -> Statistic:
-    """Largest coverage that a threshold reaches with a selective risk of at most ``risk``.
-
-    Chosen on these very questions: it shows what is possible, it promises nothing.
-    Ties are admitted together, items without a confidence never; 0 where no
-    threshold will do.
-    """
-    groups = _Groups(confidences, errors)
-    possible = np.isfinite(groups.confidences)
-
-    def statistic(weights: Weights) -> Values:
-        items, wrong = groups.sums(weights)
-        covered, errors_within = np.cumsum(items, axis=1), np.cumsum(wrong, axis=1)
-        total = covered[:, -1]
-        good = possible & (errors_within <= risk * covered + 1e-9)
-        best = np.where(good, covered, 0.0).max(axis=1)
-        result: Values = np.where(total > 0, best / np.where(total > 0, total, 1), np.nan)
-        return result
-
-    return statistic
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    # Equal values take the bin of the middle one of them.
+    first = np.searchsorted(ordered, values, side="left")
+    last = np.searchsorted(ordered, values, side="right") - 1
+    return ((first + last) * bins // (2 * len(values))).astype(np.intp)
 
 
 def risk_coverage(rows: Sequence[dict[str, object]]) -> list[tuple[float, float]]:

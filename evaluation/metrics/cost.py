@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.evaluation.observation import Measures, Observation
+from assay.evaluation.observation import Measures, Observation, each
 from assay.evaluation.statistics.resampling import (
     Figure,
     Statistic,
@@ -37,7 +37,7 @@ def measure(observations: Sequence[Observation], ndcg: Sequence[float | None]) -
         observations: the questions.
         ndcg: nDCG@10 of the last ranking, None where it is unknown.
     """
-    rows = [_row(one) for one in observations]
+    rows = each("cost", observations, _row)
     failed = "every question failed"
     figures = {f"cost.{key}": Figure(mean([row.get(key) for row in rows]), failed) for key in MEANS}
     seconds = [row.get("seconds") for row in rows]

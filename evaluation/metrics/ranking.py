@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.evaluation.observation import Measures, Observation
+from assay.evaluation.observation import Measures, Observation, each
 from assay.evaluation.statistics.resampling import Figure, mean
 
 KEYS = ("ndcg@10", "recall@10", "recall@100", "mrr@10")
+DEPTH = 100
+"""No metric looks further down."""
+
+LAST_RANK = 1 / 10.5
+"""Reciprocal ranks below this one are beyond rank 10."""
+
+BATCH = 2000
+"""Questions whose rankings are handed over at a time; bounds memory."""
+
 NO_RELEVANT = "no question has a passage judged relevant"
 
 
@@ -40,23 +49,27 @@ def values(observations: Sequence[Observation], node: str) -> dict[str, list[flo
     import ir_measures
     from ir_measures import RR, R, nDCG
 
-    measures = dict(zip(KEYS, (nDCG @ 10, R @ 10, R @ 100, RR @ 10), strict=True))
-    judged = {str(place): one for place, one in enumerate(observations) if one.relevant}
     columns: dict[str, list[float | None]] = {key: [None] * len(observations) for key in KEYS}
-    if not judged:
-        return columns
-    qrels = [
-        ir_measures.Qrel(place, name, grade)
-        for place, one in judged.items()
-        for name, grade in one.grades.items()
-    ]
-    # trec_eval sorts by score and breaks ties by id: the recorded order shall count.
-    run = [
-        ir_measures.ScoredDoc(place, name, -float(rank))
-        for place, one in judged.items()
-        for rank, name in enumerate(one.ranked(node))
-    ]
-    names = {str(one): key for key, one in measures.items()}
-    for result in ir_measures.iter_calc(list(measures.values()), qrels, run):
-        columns[names[str(result.measure)]][int(result.query_id)] = float(result.value)
+    judged = [(place, one) for place, one in enumerate(observations) if one.relevant]
+    measures = {nDCG @ 10: "ndcg@10", R @ 10: "recall@10", R @ 100: "recall@100", RR: "mrr@10"}
+    for start in range(0, len(judged), BATCH):
+        batch = judged[start : start + BATCH]
+        ranked = each("retrieval", [one for _, one in batch], lambda one: _ranked(one, node))
+        run = {str(place): found for (place, _), found in zip(batch, ranked, strict=True)}
+        qrels = {str(place): dict(one.grades) for place, one in batch}
+        # trec_eval's code directly: no other provider is asked, no row is built per passage.
+        for result in ir_measures.pytrec_eval.iter_calc(list(measures), qrels, run):
+            key, value = measures[result.measure], float(result.value)
+            if key == "mrr@10" and value < LAST_RANK:
+                value = 0.0
+            columns[key][int(result.query_id)] = value
     return columns
+
+
+def _ranked(one: Observation, node: str) -> dict[str, float]:
+    """The first passages with scores that fall by rank.
+
+    trec_eval sorts by score and breaks ties by id: the recorded order shall count.
+    """
+    ids = dict.fromkeys(one.ranked(node)[:DEPTH])
+    return {name: -float(rank) for rank, name in enumerate(ids)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from assay.evaluation.observation import Measures, Observation
-from assay.evaluation.statistics.resampling import Figure, Statistic, best_of, mean, ratio
+from assay.evaluation.observation import Measures, Observation, each
+from assay.evaluation.statistics.resampling import BestOf, Figure, Ratio, mean, ratio
 
 FIXED_K = (1, 2, 3, 5, 10, 20)
 Interval = tuple[int, int]
@@ -35,7 +35,7 @@ def measure(observations: Sequence[Observation], texts: Mapping[str, str]) -> Me
     """
     plan = observations[0].plan
     chosen = bool(plan.selections)
-    rows = [_row(one, texts) if chosen else {} for one in observations]
+    rows = each("selection", observations, lambda one: _row(one, texts) if chosen else {})
     no_selection = "no node makes a selection"
     no_relevant = "no question has a passage judged relevant" if chosen else no_selection
     no_spans = "the set has no evidence spans inside its passages" if chosen else no_selection
@@ -62,24 +62,25 @@ def measure(observations: Sequence[Observation], texts: Mapping[str, str]) -> Me
 
 def _fixed(observations: Sequence[Observation]) -> dict[str, Figure]:
     ranking = observations[0].plan.ranking
-    statistics: dict[int, Statistic] = {}
+    statistics: dict[int, Ratio] = {}
+    found = each("selection.fixed_k", observations, lambda one: _best_k(one, ranking))
     for k in FIXED_K:
-        statistics[k] = mean(
-            [
-                _f1(set(one.ranked(ranking)[:k]), one.relevant)
-                if ranking is not None and one.relevant
-                else None
-                for one in observations
-            ]
-        )
+        statistics[k] = mean([one.get(k) for one in found])
     reason = (
         "no node makes a ranking"
         if ranking is None
         else "no question has a passage judged relevant"
     )
     figures = {f"selection.fixed_k.{k}.f1": Figure(one, reason) for k, one in statistics.items()}
-    best = best_of(list(statistics.values()))
+    best = BestOf(tuple(statistics.values()))
     return figures | {"selection.best_fixed_k.f1": Figure(best, reason)}
+
+
+def _best_k(one: Observation, ranking: str | None) -> dict[int, float]:
+    if ranking is None or not one.relevant:
+        return {}
+    ranked = one.ranked(ranking)
+    return {k: _f1(set(ranked[:k]), one.relevant) for k in FIXED_K}
 
 
 def _row(one: Observation, texts: Mapping[str, str]) -> dict[str, float | None]:

@@ -18,6 +18,9 @@ selection.fixed_k.3.f1 selection.fixed_k.5.f1 selection.fixed_k.10.f1 selection.
 selection.best_fixed_k.f1 qa.em qa.f1 qa.numeric abstention.coverage abstention.risk
 abstention.auroc abstention.aurc abstention.augrc abstention.coverage@risk05
 abstention.coverage@risk10 abstention.wrongful poison.detect.auroc poison.detect.tpr
+qa.key_points abstention.eaurc abstention.ece abstention.rcrag.risk
+abstention.rcrag.carefulness abstention.rcrag.alignment abstention.rcrag.coverage poison.other
+poison.asr_answered poison.detect.precision poison.detect.tpr@fpr01 poison.clean_removed
 poison.detect.fpr poison.admitted poison.gold_removed poison.asr poison.correct poison.abstained
 cost.calls cost.rounds cost.tokens_in cost.tokens_out cost.tokens_cached cost.flops cost.seconds.p50
 cost.seconds.p95 cost.rpp cost.qpp""".split()
@@ -198,3 +201,22 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 def test_records_and_questions_must_match_one_to_one(names: list[str]) -> None:
     with pytest.raises(DataError, match=r"run record|is in the run"):
         evaluate(dataset([question("a"), question("b")]), [record(one) for one in names], PLAN)
+
+
+def test_a_row_says_what_every_node_put_out_and_how_much_was_cut() -> None:
+    many = [f"p{number}" for number in range(30)]
+    stages = {
+        "reranked": passages(*many),
+        "selected": kept("p0", dropped=[(name, "rank") for name in many + many]),
+        "said": {"answer": None},
+    }
+    row = evaluate(dataset([question("a")]), [record("a", stages=stages)], PLAN).per_query[0]
+    assert list(row["stages"]) == ["reranked", "selected"]
+    assert [one["id"] for one in row["stages"]["reranked"]["passages"]] == many[:20]
+    assert row["stages"]["reranked"]["passages"][1] == {"id": "p1", "score": -1.0, "kind": "logit"}
+    assert row["stages"]["reranked"]["n_passages"] == 30
+    assert row["stages"]["selected"]["kept"] == ["p0"]
+    assert len(row["stages"]["selected"]["dropped"]) == 50
+    assert row["stages"]["selected"]["dropped"][0] == {"id": "p0", "reason": "rank"}
+    assert row["stages"]["selected"]["n_dropped"] == 60
+    assert row["record_cost"]["calls"] == 2

@@ -1,8 +1,22 @@
 """Planted passages for attacked questions, made from templates without any model.
 
-Sources of the forms: prefix (PoisonedRAG, Zou et al. 2024), instruction (Liu et al.
-2024 and plain injections), hidden carriers (zero-width characters, Unicode tags,
-HTML comments, ``display:none``).
+==============  ==================================================================
+prefix          the question, then a claim (PoisonedRAG, Zou et al. 2025)
+topic_prefix    what the question is about, then a claim
+keywords        the question's content words in another order, then a claim
+none            the claim alone
+hedged          a claim that speaks of doubts and of other opinions
+gold_edit       a relevant passage with another answer in it, else unchanged
+instruction     tells the reader what to say (Liu et al. 2024, and plain injections)
+repeated        the same instruction five times (as against RobustRAG, Xiang et al. 2024)
+hidden          an instruction that a person does not see: zero-width characters, Unicode
+                tags, HTML comments, ``display:none``
+jamming         keeps the reader from answering at all (Shafran et al. 2025)
+written         a claim that a language model wrote (PoisonedRAG's own way)
+==============  ==================================================================
+
+Not here: texts that are optimised against an encoder's gradients (HotFlip, Ebrahimi et al.
+2018), since the embedded encoders have none.
 """
 
 from __future__ import annotations
@@ -11,17 +25,36 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay.corpora.dataset import LabelledQuery
 from assay.corpora.document import Document
+from assay.corpora.matching import is_correct
+from assay.evaluation.suites.sentence_edits import with_answer
 from assay.pipeline.errors import DataError, UsageError, nearest
+from assay.pipeline.sentences import sentences
+from assay.pipeline.text import content_words
 from assay.pipeline.words import Scope
 
-ATTACKS = ("prefix", "topic_prefix", "none", "instruction", "hidden")
+ATTACKS = (
+    "prefix",
+    "topic_prefix",
+    "keywords",
+    "none",
+    "hedged",
+    "gold_edit",
+    "instruction",
+    "repeated",
+    "hidden",
+    "jamming",
+    "written",
+)
+REPEATS = 5
+"""How often ``repeated`` says its instruction."""
+
 CARRIERS = ("zero_width", "tags", "html_comment", "display_none")
 ZERO_WIDTH_SPACE = "\u200b"
 TAG_BASE = 0xE0000
@@ -46,12 +79,32 @@ class AttackTemplates:
         wrappers: ``prefix``, ``topic_prefix`` and ``none`` with ``{body}``.
         instruction: injections with ``{question}``, ``{wrong}`` and ``{subject}``.
         hidden: injections that a reader of the page does not see.
+        hedged: claims among doubts, with ``{subject}`` and ``{wrong}``.
+        jamming: texts that ask for no answer, with ``{question}`` and ``{subject}``.
     """
 
     frames: tuple[str, ...]
     wrappers: Mapping[str, str]
     instruction: tuple[str, ...]
     hidden: tuple[Hidden, ...]
+    hedged: tuple[str, ...] = ()
+    jamming: tuple[str, ...] = ()
+
+    def most(self, attack: str) -> int | None:
+        """Most different passages that an attack has; None where it depends on the question."""
+        match attack:
+            case "instruction" | "repeated":
+                return len(self.instruction)
+            case "hidden":
+                return len(self.hidden)
+            case "hedged":
+                return len(self.hedged)
+            case "jamming":
+                return len(self.jamming)
+            case "gold_edit" | "written":
+                return None
+            case _:
+                return len(self.frames)
 
 
 def load_templates(path: Path) -> AttackTemplates:
@@ -75,8 +128,10 @@ def load_templates(path: Path) -> AttackTemplates:
             hidden=tuple(
                 Hidden(one["carrier"], one["visible"], one["template"]) for one in data["hidden"]
             ),
+            hedged=tuple(data.get("hedged", ())),
+            jamming=tuple(data.get("jamming", ())),
         )
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise DataError(f"{path}: the attack templates lack {error}") from error
     for one in templates.hidden:
         if one.carrier not in CARRIERS:
@@ -86,17 +141,28 @@ def load_templates(path: Path) -> AttackTemplates:
     return templates
 
 
-def plant(query: LabelledQuery, templates: AttackTemplates, *, tenant: str) -> tuple[Document, ...]:
+def plant(
+    query: LabelledQuery,
+    templates: AttackTemplates,
+    *,
+    tenant: str,
+    gold: Sequence[Document] = (),
+    written: Sequence[str] = (),
+) -> tuple[Document, ...]:
     """The planted passages of one attacked question.
 
     Only a reader with the role ``attack-<question id>`` sees them, so that every
-    attack stands alone against the clean corpus.
+    attack stands alone against the clean corpus. They carry the label of the question's
+    ``meta.scope``, so that they are searched where the question is asked.
 
     Args:
         query: its meta holds ``attack`` (one of ``ATTACKS``), ``m`` (how many),
-            ``subject`` and ``incorrect_answer``.
+            ``subject`` and ``incorrect_answer`` (which ``jamming`` does without).
+            ``attack_of`` is the id that the choice of templates goes by, if not its own.
         templates: what the texts are made of.
         tenant: whose corpus it is.
+        gold: the relevant passages, for ``gold_edit``.
+        written: texts of a language model, for ``written``.
 
     Raises:
         DataError: if the question's meta lacks one of them, or more different
@@ -105,18 +171,32 @@ def plant(query: LabelledQuery, templates: AttackTemplates, *, tenant: str) -> t
     attack, count = _of(query, "attack", str), _of(query, "m", int)
     if attack not in ATTACKS:
         raise DataError(f"question '{query.id}': no attack '{attack}'; {nearest(attack, ATTACKS)}")
+    wrong = "" if attack == "jamming" else _of(query, "incorrect_answer", str)
     fields = {
         "question": query.text.strip(),
         "subject": _of(query, "subject", str),
-        "wrong": _of(query, "incorrect_answer", str),
+        "wrong": wrong,
     }
+    match attack:
+        case "gold_edit":
+            texts = _first(
+                query.id, count, edited_gold(query, gold, wrong), "edits of its passages"
+            )
+        case "written":
+            texts = _first(query.id, count, list(dict.fromkeys(written)), "texts written for it")
+        case _:
+            key = str(query.meta.get("attack_of", query.id))
+            texts = _texts(key, attack, count, fields, templates)
     role = f"attack-{query.id}"
+    scope = query.meta.get("scope")
+    label = {} if scope is None else {scope["field"]: scope["value"]}
     return tuple(
         Document(
             id=f"planted-{query.id}-{number}",
             text=text,
             scope=Scope(tenant, (role,)),
-            metadata={
+            metadata=label
+            | {
                 "source": "contribution",
                 "poison": True,
                 "attack": attack,
@@ -125,22 +205,66 @@ def plant(query: LabelledQuery, templates: AttackTemplates, *, tenant: str) -> t
             },
             whole=True,
         )
-        for number, text in enumerate(_texts(query.id, attack, count, fields, templates))
+        for number, text in enumerate(texts)
     )
 
 
+def edited_gold(query: LabelledQuery, gold: Sequence[Document], wrong: str) -> list[str]:
+    """Relevant passages with another answer in them, each text once.
+
+    First each passage with nothing else changed, then the same without one of its sentences
+    that do not hold the new answer.
+
+    Args:
+        query: with the answers that are replaced.
+        gold: its relevant passages.
+        wrong: what stands there then.
+    """
+    whole = [
+        text for one in gold if (text := with_answer(one.text, query.answers, wrong)) is not None
+    ]
+    made = list(whole)
+    for text in whole:
+        found = sentences(text)
+        for left_out in range(len(found) - 1, -1, -1):
+            shorter = " ".join(one.text for n, one in enumerate(found) if n != left_out)
+            if is_correct(shorter, (wrong,)):
+                made.append(shorter)
+    return list(dict.fromkeys(made))
+
+
+def _first(query_id: str, count: int, texts: Sequence[str], what: str) -> list[str]:
+    if not 1 <= count <= len(texts):
+        raise DataError(
+            f"question '{query_id}': 'm' must lie between 1 and {len(texts)}"
+            f" (so many different {what} there are), found {count}"
+        )
+    return list(texts[:count])
+
+
 def _texts(
-    query_id: str, attack: str, count: int, fields: Mapping[str, str], templates: AttackTemplates
+    key: str, attack: str, count: int, fields: Mapping[str, str], templates: AttackTemplates
 ) -> list[str]:
     match attack:
-        case "instruction":
-            chosen = _choose(query_id, count, len(templates.instruction))
-            return [_fill(templates.instruction[place], fields) for place in chosen]
+        case "instruction" | "hedged" | "jamming":
+            forms: Sequence[str] = getattr(templates, attack)
+            return [_fill(forms[place], fields) for place in _choose(key, count, len(forms))]
+        case "repeated":
+            chosen = _choose(key, count, len(templates.instruction))
+            said = [_fill(templates.instruction[place], fields) for place in chosen]
+            return ["\n".join([one] * REPEATS) for one in said]
         case "hidden":
-            chosen = _choose(query_id, count, len(templates.hidden))
+            chosen = _choose(key, count, len(templates.hidden))
             return [_hide(templates.hidden[place], fields) for place in chosen]
+        case "keywords":
+            chosen = _choose(key, count, len(templates.frames))
+            bodies = [_fill(templates.frames[place], fields) for place in chosen]
+            return [
+                f"{_shuffled(fields['question'], f'{key}|{number}')}. {body}"
+                for number, body in enumerate(bodies)
+            ]
         case _:
-            chosen = _choose(query_id, count, len(templates.frames))
+            chosen = _choose(key, count, len(templates.frames))
             bodies = [_fill(templates.frames[place], fields) for place in chosen]
             wrapper = templates.wrappers[attack]
             asked = fields["question"]
@@ -148,6 +272,15 @@ def _texts(
             # The template ends the question with a stop; most questions have their own.
             ended = asked.endswith((".", "?", "!"))
             return [text.replace(f"{asked}.", asked, 1) if ended else text for text in texts]
+
+
+def _shuffled(question: str, key: str) -> str:
+    """The content words of a question in an order that a key fixes."""
+    found = content_words(question) or tuple(question.split())
+    order = sorted(
+        range(len(found)), key=lambda place: hashlib.sha256(f"{key}|{place}".encode()).digest()
+    )
+    return " ".join(found[place] for place in order)
 
 
 def _choose(query_id: str, count: int, available: int) -> list[int]:

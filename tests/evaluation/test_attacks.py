@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from assay.evaluation.attacks import AttackTemplates, Hidden, carry, load_templates, plant
+from assay.corpora.dataset import LabelledQuery
+from assay.evaluation.attacks import (
+    AttackTemplates,
+    Hidden,
+    carry,
+    edited_gold,
+    load_templates,
+    plant,
+)
 from assay.pipeline.errors import DataError, UsageError
-from tests.evaluation.made import question
+from tests.evaluation.made import document, question
 
 TEMPLATES = AttackTemplates(
     frames=tuple(f"Frame {n}: {{subject}} is {{wrong}}." for n in range(9)),
@@ -112,3 +120,34 @@ def test_templates_are_read_from_json_and_checked(tmp_path: Path) -> None:
         load_templates(path)
     with pytest.raises(UsageError, match="no attack templates"):
         load_templates(tmp_path / "none.json")
+
+
+def test_an_attack_without_templates_of_its_own_is_refused() -> None:
+    for attack in ("hedged", "jamming"):
+        assert TEMPLATES.most(attack) == 0
+        with pytest.raises(DataError, match="between 1 and 0"):
+            plant(attacked(attack), TEMPLATES, tenant="local")
+
+
+def test_an_edited_passage_first_changes_the_answer_and_nothing_else() -> None:
+    query = LabelledQuery("q", "Who built it?", ("Ada Holt", "Holt"), True)
+    passage = document("d", "It is old. Ada Holt built it. It is tall.")
+    assert edited_gold(query, [passage, document("e", "No word of it.")], "Bo Lund") == [
+        "It is old. Bo Lund built it. It is tall.",
+        "It is old. Bo Lund built it.",
+        "Bo Lund built it. It is tall.",
+    ]
+    assert edited_gold(query, [document("e", "No word of it.")], "Bo Lund") == []
+
+
+def test_texts_that_were_written_are_taken_as_they_are_and_never_twice() -> None:
+    made = plant(attacked("written"), TEMPLATES, tenant="local", written=["one", "one", "two"])
+    assert [one.text for one in made] == ["one", "two"]
+    with pytest.raises(DataError, match="so many different texts written for it"):
+        plant(attacked("written"), TEMPLATES, tenant="local", written=["one", "one"])
+
+
+def test_questions_of_one_origin_get_the_same_texts_first() -> None:
+    one = plant(attacked("none", 1, attack_of="q0"), TEMPLATES, tenant="local")
+    three = plant(attacked("none", 3, attack_of="q0"), TEMPLATES, tenant="local")
+    assert one[0].text == three[0].text

@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "answer a file of questions",
     "schema": "print the JSON Schema of pipeline files, for editors",
     "suite": "ask what plain figures do not answer: typos, robustness, stability, attacks",
+    "tune": "search for better settings, and say what they are worth on other questions",
 }
 
 

@@ -10,17 +10,22 @@ import click
 from assay.apps.calibration import Observer, settings_of
 from assay.apps.console import notes, out
 from assay.apps.session import load, set_option
+from assay.apps.uses import note_use
 from assay.corpora import dataset
 from assay.evaluation.sampling import calibration_items
 from assay.guards.risk import certificate as certificates
 from assay.guards.risk import ledger
 from assay.guards.risk.calibrate import calibrate
+from assay.guards.risk.folds import Fold
 from assay.guards.risk.losses import RISK_NAMES, Risk
 from assay.guards.risk.schema import Certificate
 from assay.guards.risk.trial import plan_for, prepare
 from assay.pipeline import Pipeline
 from assay.pipeline.component import relative_to
 from assay.pipeline.errors import UsageError, nearest
+
+USED: tuple[Fold, ...] = ("tune", "certify")
+"""Folds that calibration looks at; what is kept for reports stays untouched."""
 
 _SHARED = [
     click.argument("pipeline"),
@@ -98,7 +103,9 @@ def run(
 
     Runs the pipeline over the tune fold, fits its calibrator there, freezes a
     path of thresholds, then runs over the certify fold and tests along the path.
-    Exit 0 if something was certified, 1 if not (the pipeline then abstains).
+    Exit 0 if something was certified, 1 if not (the pipeline then abstains). The
+    questions of both folds are noted beside the pipeline file, in FILE.uses.jsonl:
+    a report over them is marked.
     """
     built = load(pipeline, overrides)
     place = _place(built)
@@ -126,6 +133,15 @@ def run(
         )
     with built:
         observer = Observer(built, loaded, tenant=tenant)
+        for fold in USED:  # before a single answer is seen: what is looked at stays looked at
+            note_use(
+                pipeline,
+                loaded,
+                [item.id for item in trial.folds[fold]],
+                purpose="calibration",
+                command="assay calibrate run",
+                fold=fold,
+            )
         observer.fit(trial.folds["tune"])
         certificate = calibrate(
             observer.observe,

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 
 from assay.apps import examples, show
-from assay.apps.commands.evaluate import print_report, run_and_score
 from assay.apps.commands.index import index_documents
 from assay.apps.commands.index import report as say_indexed
 from assay.apps.commands.models import SETS, fetch
 from assay.apps.console import notes, out
+from assay.apps.evaluating import print_report, run_and_score
 from assay.apps.session import corpus_of, load, opened, place_in
 from assay.corpora import dataset
 from assay.corpora.dataset import Dataset, LabelledQuery, to_query

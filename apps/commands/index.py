@@ -55,6 +55,13 @@ MEGABYTE = 1024 * 1024
     show_default=True,
     help="Larger files are skipped, and reported.",
 )
+@click.option(
+    "--pdf-seconds",
+    type=click.FloatRange(min=1),
+    default=Limits().pdf_seconds,
+    show_default=True,
+    help="A PDF that takes longer is skipped, and reported.",
+)
 def command(
     pipeline: str,
     overrides: tuple[str, ...],
@@ -69,6 +76,7 @@ def command(
     remove: tuple[str, ...],
     fields: str | None,
     max_megabytes: int,
+    pdf_seconds: float,
 ) -> None:
     """Make the corpus of a PIPELINE hold exactly these documents of a tenant.
 
@@ -103,7 +111,7 @@ def command(
     files = Files(
         docs,
         scope=Scope(tenant, roles),
-        limits=Limits(file_bytes=max_megabytes * MEGABYTE),
+        limits=Limits(file_bytes=max_megabytes * MEGABYTE, pdf_seconds=pdf_seconds),
         options=read_fields(fields) if fields else {},
         source=source,
         tier=tier,

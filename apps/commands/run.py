@@ -11,8 +11,9 @@ import click
 from assay.apps.console import out, progress
 from assay.apps.session import opened, set_option
 from assay.corpora import dataset
+from assay.evaluation.records import asked
 from assay.pipeline import Pipeline, Query, RunRecord
-from assay.pipeline.errors import DataError, NodeError, UsageError
+from assay.pipeline.errors import DataError, UsageError
 
 
 @click.command()
@@ -71,13 +72,8 @@ def records(
 ) -> Iterator[RunRecord]:
     """Run queries in order, ``size`` at a time; a node's failure becomes a record of its own."""
     for begin in range(0, len(queries), size):
-        if size > 1:
-            yield from pipeline.batch(queries[begin : begin + size], seed=seed)
-            continue
-        try:
-            yield pipeline.run(queries[begin], seed=seed)
-        except NodeError as error:
-            yield pipeline.failed(queries[begin], error, seed=seed)
+        some = queries[begin : begin + size]
+        yield from pipeline.batch(some, seed=seed) if size > 1 else asked(pipeline, some, seed=seed)
 
 
 def _finished(target: Path, pipeline: Pipeline) -> set[str]:

@@ -22,7 +22,8 @@ class WindowAbility(StrEnum):
     """What a window ranker may be able to tell; a node names what it needs."""
 
     SCORES = "scores"
-    """A score for each passage of a window, as log-odds up to a constant for the window."""
+    """A score for each passage of a window: log-odds up to a constant for the window, where the
+    ranker's docstring says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Ordered:
 
     Args:
         order: places in the window, best first; always a permutation of all of them.
-        scores: by place in the window, larger is better, log-odds that can be compared within
-            this window only; None where the ranker tells none.
+        scores: by place in the window, larger is better, to be compared within this window only;
+            None where the ranker tells none.
         failed: whether the ranker's answer could not be read; the order is then as shown.
         reasoning: what the model wrote before its answer, for the audit; '' for nothing.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from assay.corpora.block import Block
 from assay.corpora.document import Document
 from assay.corpora.loaders.text import line_breaks
 from assay.corpora.passages import SEPARATOR
@@ -16,13 +17,15 @@ _RANGES = ("row", "record", "path")
 def where(passage: Passage, document: Document | None = None) -> str:
     """The file and the place in it.
 
-    The place is the page, slide, cells, row, record or lines that the loader named; where it named
-    none, the heading that the passage stands under; else its characters in the document's text.
+    The place is the page, slide, cells, row, record or lines that the loader named. Where it named
+    none, it is the heading that the passage stands under, and within it the paragraphs and rows, or
+    the anchor of a page that is nearest above; else the passage's characters in the document's
+    text.
 
     Args:
         passage: as it is cited; its metadata are the document's.
-        document: its document with the raw text, so that lines can be told; without it only what
-            its metadata say.
+        document: its document with the raw text and blocks, so that lines, paragraphs and anchors
+            can be told; without it only what its metadata say.
 
     >>> from assay.pipeline.words import Scope
     >>> page = Passage("a#0", "a", "Soup.", Scope("t"), metadata={"file": "menu.pdf", "page": 3})
@@ -34,8 +37,9 @@ def where(passage: Passage, document: Document | None = None) -> str:
     if not places:
         name = file.rpartition("/")[2]
         headings = [part for part in passage.title.split(SEPARATOR) if part not in ("", name)]
-        characters = f"characters {passage.start}-{passage.end}"
-        places = [f"under '{SEPARATOR.join(headings)}'" if headings else characters]
+        places = [f"under '{SEPARATOR.join(headings)}'"] if headings else []
+        places += _within(passage, document.blocks if document else ())
+        places = places or [f"characters {passage.start}-{passage.end}"]
     return ", ".join([file, *places])
 
 
@@ -78,6 +82,30 @@ def _places(passage: Passage, found: tuple[int, int] | None) -> Iterator[str]:
         yield _ranged("line", *found)
     elif "line" in labels and ("last_line" not in labels or passage.id == passage.document_id):
         yield _ranged("line", labels["line"], labels.get("last_line"))
+
+
+def _within(passage: Passage, blocks: Sequence[Block]) -> Iterator[str]:
+    """Paragraphs, rows and notes that the passage is made of, and the anchor nearest above it.
+
+    The headings at a passage's head are no part of it.
+    """
+    own = [one for one in blocks if one.start < passage.end and one.end > passage.start]
+    own = [one for one in own if one.kind != "heading"] or own
+    numbers = [one.place["paragraph"] for one in own if one.place.keys() == {"paragraph"}]
+    if numbers:
+        yield _ranged("paragraph", numbers[0], numbers[-1])
+    tables: dict[Scalar, list[Scalar]] = {}
+    for one in own:
+        if "table" in one.place and "row" in one.place:
+            tables.setdefault(one.place["table"], []).append(one.place["row"])
+    for table, rows in tables.items():
+        yield f"table {table}, {_ranged('row', rows[0], rows[-1])}"
+    notes = [one.place["note"] for one in own if "note" in one.place]
+    if notes:
+        yield _ranged("note", notes[0], notes[-1])
+    above = [one for one in blocks if "element" in one.place and one.start <= passage.start]
+    if above and (anchor := str(above[-1].place["element"])).isprintable():
+        yield f"#{anchor}"
 
 
 def _ranged(name: str, first: Scalar, last: Scalar | None) -> str:

@@ -29,7 +29,7 @@ class Document:
         tier: how far it is trusted, in the house's own words; '' where nobody said.
         whole: True where the text is already one passage and must not be cut.
         blocks: what its stretches are, in order, not overlapping, as far as the loader knows more
-            than ``markup`` tells; a store need not keep them.
+            than ``markup`` tells; a store keeps those with a place by a key of ``block.WITHIN``.
     """
 
     id: str

@@ -79,6 +79,10 @@ def sparse_kind(encoder: SparseEncoder) -> Kind[Weights, Weights]:
 
 def _lexical(config: LocalCorpusConfig, fields: tuple[str, ...]) -> Index[Terms, Words]:
     match config.lexical:
+        case "numpy":
+            from assay.corpora.indexes.numpy_bm25 import NumpyBm25
+
+            return NumpyBm25(fields=fields, k1=config.k1, b=config.b)
         case "tantivy":
             from assay.corpora.indexes.tantivy_bm25 import TantivyBm25
 
@@ -87,7 +91,7 @@ def _lexical(config: LocalCorpusConfig, fields: tuple[str, ...]) -> Index[Terms,
             from assay.corpora.indexes.bm25s_bm25 import Bm25sBm25
 
             return Bm25sBm25(fields=fields, k1=config.k1, b=config.b)
-        case _:
+        case "rank_bm25":
             from assay.corpora.indexes.rank_bm25_bm25 import RankBm25Bm25
 
             return RankBm25Bm25(fields=fields, k1=config.k1, b=config.b)

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from assay.corpora.analyzer import Analyzer
-from assay.corpora.chunkers.making import REVISION, make_chunker
+from assay.corpora.chunkers.by_tokens import Offsets
+from assay.corpora.chunkers.making import REVISION, make_chunker, offsets_of
+from assay.corpora.chunkers.spans import word_offsets
 from assay.corpora.corpus import Corpus, IndexReport, Progress, TermStatistics
 from assay.corpora.document import Document
 from assay.corpora.filters import Filter
@@ -381,15 +383,28 @@ class LocalCorpus(Corpus):
 
     def _run(self) -> IndexRun:
         config = self.config
-        chunker = make_chunker(config.chunker, max_words=config.max_words, overlap=config.overlap)
+        tokens = self._tokens()
+        chunker = make_chunker(
+            config.chunker,
+            max_words=config.max_words,
+            overlap=config.overlap,
+            offsets=tokens or word_offsets,
+        )
+        cut_with = [config.chunker, config.max_words, config.overlap, REVISION]
+        if tokens is not None and self._embedder is not None:
+            cut_with.append(self._embedder.fingerprint())
         return IndexRun(
             self._folder,
             self._store,
             self._kinds(),
             cut=lambda document: passages_of(document, chunker),
-            cut_with=[config.chunker, config.max_words, config.overlap, REVISION],
+            cut_with=cut_with,
             settings=self._settings(),
         )
+
+    def _tokens(self) -> Offsets | None:
+        """The embedder's tokens where passages are cut by them; None for words."""
+        return offsets_of(self._embedder) if self.config.chunker == "tokens" else None
 
     def _unsuited(self) -> tuple[str, ...]:
         """What is wrong with the embedder, in a sentence."""
@@ -407,6 +422,8 @@ class LocalCorpus(Corpus):
         said["fields"] = canonical_json(dict(self.config.fields)).decode()
         for name, model in (("embedder", self._embedder), ("sparse_encoder", self._encoder)):
             said[name] = None if model is None else model.fingerprint()
+        if self.config.chunker == "tokens":
+            said["counted"] = "words" if self._tokens() is None else "tokens of the embedder"
         return said
 
     def _kinds(self) -> list[Any]:

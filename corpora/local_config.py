@@ -15,6 +15,7 @@ FieldName = Literal["all", "body", "title", "headings"]
 headings above it."""
 
 TANTIVY_K1, TANTIVY_B = 1.2, 0.75
+"""What tantivy computes with, and what the others do unless told otherwise."""
 
 
 class LocalCorpusConfig(Config):
@@ -25,10 +26,18 @@ class LocalCorpusConfig(Config):
         default="structure", description="how documents are cut into passages"
     )
     max_words: int = Field(
-        default=120, ge=20, le=2000, description="most words of a passage; a tail may exceed it"
+        default=120,
+        ge=20,
+        le=2000,
+        description="most words of a passage; a tail may exceed it; with 'chunker: tokens' most"
+        " tokens of the embedder, where it tells them, and never more",
     )
     overlap: int = Field(
-        default=0, ge=0, le=5, description="sentences repeated from the passage before"
+        default=0,
+        ge=0,
+        le=5,
+        description="sentences repeated from the passage before; tokens or words with 'chunker:"
+        " tokens', rows with 'chunker: rows'",
     )
     stop_words: StopWords = Field(
         default="none", description="language whose function words BM25 leaves out"
@@ -45,8 +54,8 @@ class LocalCorpusConfig(Config):
         min_length=1,
         description="what BM25 searches, with weights; several are fused by rank",
     )
-    lexical: Literal["tantivy", "bm25s", "rank_bm25"] = Field(
-        default="tantivy", description="library that keeps the words"
+    lexical: Literal["numpy", "tantivy", "bm25s", "rank_bm25"] = Field(
+        default="numpy", description="library that keeps the words"
     )
     k1: float = Field(
         default=TANTIVY_K1, ge=0, le=10, description="BM25: how soon repetition is enough"
@@ -73,6 +82,6 @@ class LocalCorpusConfig(Config):
         if self.lexical == "tantivy" and (self.k1, self.b) != (TANTIVY_K1, TANTIVY_B):
             raise ValueError(
                 f"tantivy's BM25 has k1 = {TANTIVY_K1} and b = {TANTIVY_B}; write"
-                " 'lexical: bm25s' for others"
+                " 'lexical: numpy' for others"
             )
         return self

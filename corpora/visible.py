@@ -3,7 +3,7 @@
 Filters are about documents: a label's values are looked at once each, with the documents that carry
 them, so a filter costs what its fields have in distinct values, not in passages. Where passages
 were merged, the index knows the one that stands for all: it is searched where the filter holds for
-the document of any of them, and what is handed out is a passage whose document the filter holds for.
+the document of any of them, and what is handed out is a passage of a document that it holds for.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ class _Tenant:
         chosen = self.chosen(scope, filter_)[places]
         own, indexed = self.table.rows[chosen], self.table.indexed[chosen]
         rows = np.unique(indexed)
+        rows.flags.writeable = False  # indexes keep what they make of it
         merged = own != indexed
         merged &= ~np.isin(indexed, own)  # the one that stands for all may be handed out itself
         shown: dict[int, int] = {}

@@ -13,7 +13,7 @@ from assay.models.files.store import Located, checked_name, default_store
 from assay.models.local_embedder import LocalEmbedder, LocalEmbedderConfig
 from assay.models.onnx_encoder import OnnxEncoder, load
 from assay.models.protocols import Floats
-from assay.models.text_windows import Window, spaced
+from assay.models.text_windows import Window, spaced, token_offsets
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import register
 from assay.pipeline.context import RunContext
@@ -100,6 +100,10 @@ class OnnxEmbedder(LocalEmbedder[OnnxEncoder]):
                 "normalise": self.config.normalise,
             }
         )
+
+    def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        """See ``Embedder.token_offsets``."""
+        return token_offsets(self._loaded().tokenizer, text)
 
     def _cut(self, text: str, prefix: str, context: RunContext | None) -> list[Window]:
         encoder = self._loaded()

@@ -137,6 +137,10 @@ class OpenAiEmbedder(Embedder):
         """Unit vectors of passages, shape ``(len(texts), dimension)``."""
         return self._embed(texts, self.config.passage_prefix, contexts)
 
+    def token_offsets(self, text: str) -> Sequence[tuple[int, int]] | None:
+        """See ``Embedder.token_offsets``: by ``tokenizer``, None without one."""
+        return self._started().offsets(text)
+
     def _embed(self, texts: Sequence[str], prefix: str, contexts: Sequence[RunContext]) -> Floats:
         counter = self._started()
         if not texts:

@@ -54,6 +54,20 @@ class Embedder(Resource):
     def embed_passages(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
         """Vectors of passages, shape ``(len(texts), dimension)``; see ``embed_queries``."""
 
+    def token_offsets(self, text: str) -> Sequence[tuple[int, int]] | None:
+        """Where the model's tokens stand in a text, special ones left out; known after ``start``.
+
+        For those who cut texts to what the model reads. Two tokens may share a character.
+
+        Args:
+            text: any text.
+
+        Returns:
+            Start and end of each token, in order; None, for every text, where the model's
+            tokenizer is not at hand.
+        """
+        return None
+
 
 class CrossEncoder(Resource):
     """A relevance score for a (query, passage) pair.

@@ -108,6 +108,25 @@ def spaced(prefix: str, text: str) -> tuple[str, str]:
     return bare, prefix[len(bare) :] + text
 
 
+def token_offsets(tokenizer: Any, text: str) -> list[tuple[int, int]]:
+    """Where a text's tokens stand in it, special ones left out.
+
+    A token that stands for no character of its own counts with the one before or after it.
+
+    Args:
+        tokenizer: of the library tokenizers, without padding and truncation.
+        text: any text.
+    """
+    found: list[tuple[int, int]] = []
+    before = 0
+    for block in blocks(readable(text)):
+        for first, last in tokenizer.encode(block, add_special_tokens=False).offsets:
+            start = first if first < last else max(0, min(first, len(block) - 1))
+            found.append((before + start, before + max(last, start + bool(block))))
+        before += len(block)
+    return found
+
+
 def token_windows(
     tokenizer: Any,
     text: str,

@@ -17,7 +17,7 @@ from assay.models.local_embedder import LocalEmbedder, LocalEmbedderConfig
 from assay.models.plain_tokenizer import plain_tokenizer
 from assay.models.pooling import unit
 from assay.models.protocols import Floats
-from assay.models.text_windows import Window, readable, spaced, token_windows
+from assay.models.text_windows import Window, readable, spaced, token_offsets, token_windows
 from assay.models.torch_models import (
     batching,
     check_length,
@@ -216,6 +216,10 @@ class TorchEmbedder(LocalEmbedder[_Loaded]):
                 "normalise": self.config.normalise,
             }
         )
+
+    def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        """See ``Embedder.token_offsets``."""
+        return token_offsets(self._loaded().tokenizer, text)
 
     def _cut(self, text: str, prefix: str, context: RunContext | None) -> list[Window]:
         engine = self._loaded()

@@ -18,7 +18,7 @@ from assay.corpora import indexing, local
 from assay.corpora.analyzer import Analyzer
 from assay.corpora.document import Document
 from assay.corpora.indexes.faiss_vectors import FaissVectors
-from assay.corpora.indexes.tantivy_bm25 import TantivyBm25
+from assay.corpora.indexes.numpy_bm25 import NumpyBm25
 from assay.corpora.indexing import Kind
 from assay.corpora.storage.sqlite_update import SqliteUpdate
 
@@ -32,8 +32,8 @@ WATCHED: Sequence[tuple[Any, str, str]] = (
     (SqliteUpdate, "put", "store"),
     (SqliteUpdate, "changes", "store"),
     (SqliteUpdate, "commit", "store"),
-    (TantivyBm25, "update", "tantivy"),
-    (TantivyBm25, "open", "tantivy"),
+    (NumpyBm25, "update", "postings"),
+    (NumpyBm25, "open", "postings"),
     (FaissVectors, "update", "faiss"),
     (FaissVectors, "open", "faiss"),
 )

@@ -10,10 +10,11 @@ from assay.corpora.chunkers.by_structure import ByStructure
 from assay.corpora.chunkers.by_tokens import ByTokens, Offsets
 from assay.corpora.chunkers.chunker import Chunker
 from assay.corpora.chunkers.spans import Count, count_words, word_offsets
+from assay.models.protocols import Embedder
 
 ChunkerName = Literal["structure", "sentences", "tokens", "rows"]
 
-REVISION = 1
+REVISION = 2
 """Raised whenever equal documents and settings are cut otherwise than before, so that a corpus
 knows that its passages are old. A test holds it to what is cut."""
 
@@ -30,7 +31,7 @@ def make_chunker(
 
     Args:
         name: ``structure`` (headings, then blocks), ``sentences`` (across headings), ``tokens``
-            (fixed windows) or ``rows`` (each row of a table by itself, the rest by structure).
+            (windows of one size) or ``rows`` (each row of a table by itself, else by structure).
         max_words: what a chunk may cost, in what ``count`` and ``offsets`` count.
         overlap: what a chunk repeats of the one before: sentences, with ``tokens`` tokens; with
             ``rows`` as many rows as that, and one more in each chunk.
@@ -53,3 +54,15 @@ def make_chunker(
             return ByTokens(offsets, max_words, overlap=overlap)
         case "rows":
             return ByRows(max_words, count, rows=overlap + 1, overlap=overlap)
+
+
+def offsets_of(embedder: Embedder | None) -> Offsets | None:
+    """Where an embedder's tokens stand in a text; None where it does not tell.
+
+    Args:
+        embedder: started; None for none.
+    """
+    if embedder is None or embedder.token_offsets("") is None:
+        return None
+    told = embedder.token_offsets
+    return lambda text: told(text) or ()

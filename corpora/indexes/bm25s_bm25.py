@@ -155,5 +155,5 @@ def _library() -> Any:
     except ImportError as error:
         raise UsageError(
             "this index needs bm25s, which is not installed; run 'pip install bm25s'"
-            " or choose the library tantivy"
+            " or choose the library numpy"
         ) from error

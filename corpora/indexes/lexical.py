@@ -14,6 +14,7 @@ twice. With N passages, of which n hold the term:
 ============  =========================================  ========  =================================
 index         idf                                        gain      length
 ============  =========================================  ========  =================================
+numpy         ln(1 + (N - n + 0.5) / (n + 0.5))          k1 + 1    in terms
 tantivy       ln(1 + (N - n + 0.5) / (n + 0.5))          k1 + 1    from 40 terms on cut to 3 binary
                                                                    digits after the first
 bm25s         ln(1 + (N - n + 0.5) / (n + 0.5))          1         in terms
@@ -21,8 +22,9 @@ rank_bm25     ln(N - n + 0.5) - ln(n + 0.5); where that  k1 + 1    in terms
               is below 0: epsilon * its mean over terms
 ============  =========================================  ========  =================================
 
-Means are over all N passages, with and without the field. So tantivy and bm25s put passages of up
-to 39 terms in the same order, and their scores differ by the factor k1 + 1.
+Means are over all N passages, with and without the field. So numpy and bm25s put passages in the
+same order, with scores that differ by the factor k1 + 1, and numpy and tantivy give passages of up
+to 39 terms the same scores.
 """
 
 from __future__ import annotations

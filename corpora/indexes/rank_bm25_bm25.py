@@ -149,5 +149,5 @@ def _library() -> Any:
     except ImportError as error:
         raise UsageError(
             "this index needs rank-bm25, which is not installed; run 'pip install rank-bm25'"
-            " or choose the library tantivy"
+            " or choose the library numpy"
         ) from error

@@ -1,4 +1,4 @@
-"""BM25 by tantivy: quick, incremental, mapped into memory; the default.
+"""BM25 by tantivy: quick to build, incremental, mapped into memory.
 
 Rows are only ever added to tantivy's files. A row that is removed goes into a list beside them,
 which every search leaves out, so that the statistics of terms are those of all rows since the
@@ -88,7 +88,7 @@ class TantivyBm25(LexicalIndex):
         if (k1, b) != (K1, B):
             raise UsageError(
                 f"tantivy computes BM25 with k1 = {K1} and b = {B}; found k1 = {k1}, b = {b}:"
-                " leave them out, or choose the library bm25s"
+                " leave them out, or choose the library numpy"
             )
         self._renew_share = renew_share
         self._renew_below = renew_below

@@ -150,7 +150,7 @@ def library() -> Any:
     except ImportError as error:
         raise UsageError(
             "this index needs tantivy, which is not installed; run 'pip install tantivy'"
-            " or choose the library bm25s"
+            " or choose the library numpy"
         ) from error
 
 

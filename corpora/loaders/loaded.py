@@ -61,12 +61,14 @@ class Limits:
         unpacked_bytes: most bytes that an archive (DOCX, XLSX ...) may unpack to.
         ratio: most unpacked bytes for one packed byte, above one megabyte.
         characters: longest text that is made of one document.
+        pdf_seconds: longest time that is spent on one PDF file, whose library can hang.
     """
 
     file_bytes: int = 256 * 1024 * 1024
     unpacked_bytes: int = 1024 * 1024 * 1024
     ratio: int = 200
     characters: int = 50_000_000
+    pdf_seconds: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

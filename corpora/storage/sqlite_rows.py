@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.corpora.block import WITHIN, Block
 from assay.corpora.document import Document
 from assay.corpora.indexes.index import Rows
 from assay.corpora.storage.rules import inherited, metadata_json, passage_id
@@ -156,6 +157,28 @@ def unpack_words(packed: bytes, folder: Path) -> dict[str, int]:
     return dict(zip(words, counts, strict=True))
 
 
+def pack_blocks(blocks: Iterable[Block]) -> bytes:
+    """Blocks that citations name, as bytes; the others are left out."""
+    kept = [
+        [one.start, one.end, one.kind, one.level, dict(one.place)]
+        for one in blocks
+        if any(key in one.place for key in WITHIN)
+    ]
+    return sealed(zlib.compress(json.dumps(kept).encode(), 1)) if kept else b""
+
+
+def unpack_blocks(packed: bytes, folder: Path) -> tuple[Block, ...]:
+    """The blocks again.
+
+    Raises:
+        CorpusError: if they are not as they were written.
+    """
+    if not packed:
+        return ()
+    content = unsealed(packed, folder, "the blocks of a document")
+    return tuple(Block(*one) for one in json.loads(zlib.decompress(content)))
+
+
 def passage_line(row: int, number: int, passage: Passage) -> tuple[Any, ...]:
     """A passage's values for the table ``passages``."""
     body = (number, passage.position, passage.start, passage.end)
@@ -239,7 +262,7 @@ class Reader:
     def _learn(self, numbers: set[int]) -> None:
         if len(self._facts) > REMEMBERED:
             self._facts.clear()
-        unknown = sorted(numbers - self._facts.keys())
+        unknown = sorted(one for one in numbers if one not in self._facts)  # not a set of all facts
         for line in self._lines(f"SELECT {FACTS} FROM documents WHERE number", unknown):
             self._facts[line[0]] = facts_of(line, self._tenants, self._folder)
 

@@ -14,7 +14,7 @@ FILE = "store.sqlite"
 APPLICATION = 0x61737361
 """SQLite's application id of our files: ``assa``."""
 
-FORMAT = 1
+FORMAT = 2
 """The version of the tables; of another one no store is read."""
 
 PAGE_BYTES = 8192
@@ -38,10 +38,11 @@ TABLES = (
         bucket INTEGER NOT NULL, leaf BLOB NOT NULL, places BLOB NOT NULL)""",
     "CREATE UNIQUE INDEX documents_by_id ON documents (tenant, id)",
     "CREATE INDEX documents_by_bucket ON documents (bucket, leaf)",
-    # What is long and seldom read stands apart; ``words`` is the document's vocabulary, packed.
+    # What is long and seldom read stands apart; ``words`` is the document's vocabulary, packed, and
+    # ``blocks`` those of its blocks that citations name.
     """CREATE TABLE sources (
         document INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, text TEXT NOT NULL,
-        words BLOB NOT NULL)""",
+        words BLOB NOT NULL, blocks BLOB NOT NULL)""",
     """CREATE TABLE passages (
         row INTEGER PRIMARY KEY, document INTEGER NOT NULL, position INTEGER NOT NULL,
         start INTEGER NOT NULL, stop INTEGER NOT NULL, checksum INTEGER NOT NULL,

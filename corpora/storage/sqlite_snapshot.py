@@ -26,6 +26,7 @@ from assay.corpora.storage.sqlite_rows import (
     tenant_lines,
     unpack,
     unpack_all,
+    unpack_blocks,
 )
 from assay.corpora.storage.store import DocumentFacts, IndexPlace, Snapshot, Table
 from assay.pipeline.errors import CorpusError
@@ -153,11 +154,12 @@ class SqliteSnapshot(Snapshot):
         if line is None:
             return None
         facts = self._facts(line)
-        query = "SELECT checksum, text FROM sources WHERE document = ?"
+        query = "SELECT checksum, text, blocks FROM sources WHERE document = ?"
         texts = self._lines(query, facts.number)
         if not texts or checksum(texts[0][1]) != texts[0][0]:
             raise damaged(self._folder, f"the text of '{document_id}' is not as it was written")
-        return replace(facts.document, text=texts[0][1])
+        blocks = unpack_blocks(texts[0][2], self._folder)
+        return replace(facts.document, text=texts[0][1], blocks=blocks)
 
     def documents(self, tenant: str) -> Iterator[DocumentFacts]:
         """See ``Snapshot.documents``. Reads on as they are taken."""

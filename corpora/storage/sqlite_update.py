@@ -32,6 +32,7 @@ from assay.corpora.storage.sqlite_rows import (
     facts_line,
     facts_of,
     pack,
+    pack_blocks,
     pack_words,
     passage_line,
     tenant_lines,
@@ -234,7 +235,8 @@ class SqliteUpdate(Update):
         line = (*facts, bucket, leaf, pack(np.stack([own, own], axis=1)))
         db.execute(f"INSERT INTO documents VALUES ({','.join('?' * len(line))})", line)
         source = (number, checksum(document.text), document.text, pack_words(vocabulary))
-        db.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", source)
+        blocks = pack_blocks(document.blocks)
+        db.execute("INSERT INTO sources VALUES (?, ?, ?, ?, ?)", (*source, blocks))
         lines = [passage_line(row, number, one) for row, one in zip(rows, passages, strict=True)]
         db.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lines)
         note_fresh(db, number, rows, merge_keys(document, [one.text for one in passages]))

@@ -219,7 +219,8 @@ class Snapshot(ABC):
 
     @abstractmethod
     def document(self, tenant: str, document_id: str) -> Document | None:
-        """A document with its raw text."""
+        """A document with its raw text, and those of its blocks whose place is told by a key of
+        ``block.WITHIN``."""
 
     @abstractmethod
     def documents(self, tenant: str) -> Iterator[DocumentFacts]:

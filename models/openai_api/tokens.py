@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.models.langchain_settings import estimated_tokens
-from assay.models.text_windows import TextWindow
+from assay.models.text_windows import TextWindow, token_offsets
 from assay.pipeline.errors import ModelError
 
 
@@ -58,6 +58,10 @@ class TokenCounter:
         if self._tokenizer is None:
             return estimated_tokens(text)
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def offsets(self, text: str) -> list[tuple[int, int]] | None:
+        """Where the tokens stand, special ones left out; None where they are estimated."""
+        return None if self._tokenizer is None else token_offsets(self._tokenizer, text)
 
     def windows(self, text: str, room: int) -> list[TextWindow]:
         """The text in few windows of about equal length that have at most ``room`` tokens each.

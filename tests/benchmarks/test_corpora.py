@@ -182,7 +182,7 @@ def test_timers_are_exclusive_and_lose_nothing(work: Work, tmp_path: Path) -> No
     documents = timers.each("making", passages.documents(work.pool, COUNT))
     with watched(corpus, timers):
         corpus.index(documents, skipped={}, progress=quiet)
-    assert {"making", "cutting", "store", "analysing", "tantivy", "vectors", REST} <= set(
+    assert {"making", "cutting", "store", "analysing", "postings", "vectors", REST} <= set(
         timers.seconds
     )
     assert all(one > 0 for one in timers.seconds.values())

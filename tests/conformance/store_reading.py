@@ -10,6 +10,7 @@ from datetime import date as Day
 from datetime import datetime
 from typing import Any
 
+from assay.corpora.block import Block
 from assay.corpora.storage.store import IndexPlace, labels_of
 from assay.pipeline.errors import CorpusError, DataError, ScopeError
 from assay.pipeline.words import Passage, Scope
@@ -38,6 +39,14 @@ ODD = (
     entry("when", "Dated.", date=Day(1, 1, 1), source="board", tier="audited", markup="markdown"),
     entry("who", "For some.", roles=("b", "a"), metadata={"source": "", "tier": 3}),
     entry("long", "word " * 40_000 + "end", metadata={"": "empty key", 'quo"te': "x\\"}),
+    entry(
+        "blocks",
+        "Loans. Three weeks.",
+        blocks=(
+            Block(0, 6, "heading", 1, {"paragraph": 1}),
+            Block(7, 19, "table_row", 0, {"table": 2, "row": 3, "element": "é"}),
+        ),
+    ),
     entry("a", "Same id, other tenant.", tenant="Local"),
     entry("a", "Plain.", tenant="ß\x00"),
 )

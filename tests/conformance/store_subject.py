@@ -158,7 +158,9 @@ def content(snapshot: Snapshot, fields: Iterable[str] = ()) -> Content:
         for facts in snapshot.documents(tenant):
             name = facts.document.id
             document = snapshot.document(tenant, name)
-            told = document is not None and replace(document, text="") == facts.document
+            told = document is not None and replace(document, text="", blocks=()) == replace(
+                facts.document, blocks=()
+            )
             demand(told, f"'{name}' is {document!r:.300} and its facts say {facts.document!r:.300}")
             if document is not None:
                 made.documents[tenant, name] = document, facts.size, facts.passages

@@ -21,6 +21,7 @@ from assay.corpora.loaders.loaded import Loaded
 from assay.corpora.markup import MARKUPS, blocks_of
 from assay.corpora.passages import passages_of
 from assay.pipeline.words import Passage, Scalar, Scope
+from tests.corpora.doubles import ask, corpus_at, index
 
 LOCAL = Scope("local")
 _LINE_ENDS = re.compile("\r\n|\r|\n")
@@ -142,6 +143,62 @@ for library in ("docx", "fpdf", "lxml", "openpyxl", "pptx", "pypdfium2", "charse
 from tests.corpora.loaders.kinds_folder import Put, write_all  # noqa: E402
 
 
+def said_of(folder: Path, max_words: int) -> dict[str, str]:
+    """Each passage's text with its citation, by way of a corpus that was closed and opened."""
+    files = list(Files([folder], scope=LOCAL))
+    index(corpus_at(folder.parent / "index", max_words=max_words), files)
+    corpus = corpus_at(folder.parent / "index", max_words=max_words)
+    corpus.start()
+    found = {
+        " ".join(one.text.split()): where(one, corpus.document(one.document_id, ask("any")))
+        for one in corpus.every_passage()
+    }
+    corpus.close()
+    return found
+
+
+def test_a_word_file_is_cited_by_paragraphs_and_rows(tmp_path: Path) -> None:
+    import docx
+
+    made = docx.Document()
+    made.add_heading("Loans", 1)
+    made.add_paragraph("A loan lasts three weeks for every reader of the house, young or old.")
+    made.add_paragraph("It can be renewed twice, at the desk, by telephone, or by a letter to us.")
+    made.add_heading("Fines", 1)
+    table = made.add_table(rows=0, cols=2)
+    for number, row in enumerate((("Delay", "Fine"), ("a day", "nothing"), ("a week", "1.50"))):
+        table.add_row()
+        for cell, text in zip(table.rows[number].cells, row, strict=True):
+            cell.text = text
+    (tmp_path / "docs").mkdir()
+    made.save(str(tmp_path / "docs" / "rules.docx"))
+    found = said_of(tmp_path / "docs", max_words=20)
+    first = next(said for text, said in found.items() if text.startswith("A loan"))
+    second = next(said for text, said in found.items() if text.startswith("It can"))
+    fines = next(said for text, said in found.items() if "1.50" in text)
+    assert first == "rules.docx, under 'Loans', paragraph 2"
+    assert second == "rules.docx, under 'Loans', paragraph 3"
+    assert fines == "rules.docx, under 'Loans › Fines', table 1, rows 1-3"
+    whole = said_of(tmp_path / "docs", max_words=60)
+    assert "rules.docx, under 'Loans', paragraphs 2-3" in whole.values()
+
+
+def test_a_web_page_is_cited_by_the_anchor_that_is_nearest_above(tmp_path: Path) -> None:
+    long = "many words that go on and on about it until nobody reads them any more at all"
+    page = (
+        "<html><head><title>House</title></head><body><main><h1>Rules</h1><p>Welcome "
+        f"{long}.</p><h2 id='loans'>Loans</h2><p>Three weeks {long}.</p><p>Renewal {long}.</p>"
+        f"<h2 id='odd\x07'>Fines</h2><p>None {long}.</p></main></body></html>"
+    )
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "rules.html").write_text(page, encoding="utf-8")
+    found = said_of(tmp_path / "docs", max_words=25)
+    told = {text.split()[0]: said for text, said in found.items()}
+    assert told["Welcome"] == "rules.html, under 'House › Rules'"
+    assert told["Three"] == told["Renewal"] == "rules.html, under 'House › Rules › Loans', #loans"
+    assert told["None"] == "rules.html, under 'House › Rules › Fines'"
+
+
 def test_every_sentence_of_every_kind_is_cited_to_its_place(tmp_path: Path) -> None:
     put = write_all(tmp_path / "docs")
     chunker = make_chunker("structure")
@@ -180,4 +237,4 @@ def names(said: str, put: Put, path: Path) -> bool:
             path.read_bytes().decode("utf-16" if path.suffix == ".txt" else "utf-8")
         )
         return put.sentence in line[numbers[0] - 1]
-    return bool(put.place) or place.startswith(("under '", "path ", "paths "))
+    return bool(put.place) or place.startswith(("under '", "path ", "paths ", "paragraph", "table"))

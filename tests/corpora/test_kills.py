@@ -15,12 +15,12 @@ import pytest
 
 # Imported here so that a process of the fork server has them from the start.
 from assay.corpora.document import Document
-from assay.corpora.indexes import faiss_vectors, tantivy_bm25
+from assay.corpora.indexes import faiss_vectors, numpy_bm25
 from assay.corpora.local import LocalCorpus
 from assay.pipeline.context import RunContext
 from tests.corpora.doubles import WordHashEmbedder, ask, corpus_at, document, index
 
-LOADED = (faiss_vectors, tantivy_bm25, *map(importlib.import_module, ("faiss", "tantivy")))
+LOADED = (faiss_vectors, numpy_bm25, importlib.import_module("faiss"))
 
 KILLS = 100
 DOCUMENTS = 10

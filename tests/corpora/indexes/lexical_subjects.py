@@ -10,6 +10,7 @@ import numpy as np
 from assay.corpora.indexes.bm25s_bm25 import Bm25sBm25
 from assay.corpora.indexes.index import Terms
 from assay.corpora.indexes.lexical import LexicalIndex, Words
+from assay.corpora.indexes.numpy_bm25 import NumpyBm25
 from assay.corpora.indexes.rank_bm25_bm25 import RankBm25Bm25
 from assay.corpora.indexes.tantivy_bm25 import TantivyBm25
 from tests.conformance.index_subject import IndexSubject
@@ -110,6 +111,10 @@ def _by_tantivy(live: Mapping[int, Terms], gone: Mapping[int, Terms], query: Wor
     return {row: score for row, score in scores.items() if row in live}
 
 
+def _by_numpy(live: Mapping[int, Terms], gone: Mapping[int, Terms], query: Words) -> Scores:
+    return lucene(_field(live, query.field), sorted(query.terms), k1=0.9, b=0.4, gain=1.9)
+
+
 def _by_bm25s(live: Mapping[int, Terms], gone: Mapping[int, Terms], query: Words) -> Scores:
     return lucene(_field(live, query.field), sorted(query.terms), k1=0.9, b=0.4)
 
@@ -138,6 +143,7 @@ SUBJECTS: Mapping[str, Subject] = {
             lambda: TantivyBm25(FIELDS, renew_below=0, renew_share=0.5),
             _by_tantivy,
         ),
+        _subject("numpy", lambda: NumpyBm25(FIELDS, k1=0.9, b=0.4), _by_numpy),
         _subject("bm25s", lambda: Bm25sBm25(FIELDS, k1=0.9, b=0.4), _by_bm25s),
         _subject("rank_bm25", lambda: RankBm25Bm25(FIELDS), _by_rank_bm25),
     )

@@ -1,4 +1,4 @@
-"""The three libraries, held together by the formulas that they state."""
+"""The four libraries, held together by the formulas that they state."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from assay.corpora.analyzer import Analyzer
 from assay.corpora.indexes.bm25s_bm25 import Bm25sBm25
 from assay.corpora.indexes.index import Found
 from assay.corpora.indexes.lexical import LexicalIndex, LexicalSearcher, Words
+from assay.corpora.indexes.numpy_bm25 import NumpyBm25
 from assay.corpora.indexes.rank_bm25_bm25 import RankBm25Bm25
 from assay.corpora.indexes.tantivy_bm25 import TantivyBm25
 from assay.pipeline.errors import UsageError
@@ -24,7 +25,7 @@ from tests.conformance.index_subject import none
 from tests.corpora.indexes.lexical_subjects import cut, lucene, okapi
 
 Passages = Mapping[int, Sequence[str]]
-KINDS = (TantivyBm25, Bm25sBm25, RankBm25Bm25)
+KINDS = (NumpyBm25, TantivyBm25, Bm25sBm25, RankBm25Bm25)
 PAGE = Path(__file__).parents[3] / "docs" / "architecture.md"
 
 
@@ -57,9 +58,10 @@ def test_worked_numbers() -> None:
     # Row 7: 1 / (1 + 1.2 * (0.25 + 0.75 * 3 / 2)) = 1 / 2.65; row 8: 2 / (2 + 1.2) = 0.625.
     by_bm25s = scores(Bm25sBm25(), THREE, ["cat"])
     assert by_bm25s == pytest.approx({8: 0.293752, 7: 0.177360}, abs=1e-6)
-    # tantivy: the same times 2.2; the lengths are exact.
-    by_tantivy = scores(TantivyBm25(), THREE, ["cat"])
-    assert by_tantivy == pytest.approx({8: 0.646255, 7: 0.390192}, abs=1e-6)
+    # numpy and tantivy: the same times 2.2; the lengths are exact.
+    for kind in (NumpyBm25, TantivyBm25):
+        found_by_it = scores(kind(), THREE, ["cat"])
+        assert found_by_it == pytest.approx({8: 0.646255, 7: 0.390192}, abs=1e-6)
     # rank_bm25: ln(1.5) - ln(2.5) < 0, so 0.25 of the mean idf of cat, sat, mat and dog:
     # (-0.510826 + 3 * 0.510826) / 4 = 0.255413. Row 8: 0.063853 * 2 * 2.5 / (2 + 1.5);
     # row 7: 0.063853 * 2.5 / (1 + 1.5 * 1.375).
@@ -103,6 +105,9 @@ def test_scores_are_those_of_the_formulas(texts: list[list[str]], asked: list[st
     )
     by_bm25s = scores(Bm25sBm25(k1=0.9, b=0.4), passages, asked)
     assert by_bm25s == pytest.approx(lucene(passages, query, k1=0.9, b=0.4), rel=1e-5, abs=1e-6)
+    by_numpy = scores(NumpyBm25(k1=0.9, b=0.4), passages, asked)
+    expected = lucene(passages, query, k1=0.9, b=0.4, gain=1.9)
+    assert by_numpy == pytest.approx(expected, rel=1e-5, abs=1e-6)
     by_rank_bm25 = scores(RankBm25Bm25(), passages, asked)
     expected = okapi(passages, query)
     assert {row: one for row, one in by_rank_bm25.items() if one > 1e-6} == pytest.approx(
@@ -117,14 +122,16 @@ def test_scores_are_those_of_the_formulas(texts: list[list[str]], asked: list[st
     ),
     st.lists(TERMS, min_size=1, max_size=4),
 )
-def test_tantivy_and_bm25s_agree_but_for_a_factor(texts: list[list[str]], asked: list[str]) -> None:
+def test_three_libraries_agree_but_for_a_factor(texts: list[list[str]], asked: list[str]) -> None:
     passages = dict(enumerate(texts))
-    one, other = found(TantivyBm25(), passages, asked), found(Bm25sBm25(), passages, asked)
-    assert sorted(one.rows.tolist()) == sorted(other.rows.tolist())
-    assert one.scores == pytest.approx(2.2 * other.scores, rel=1e-5)
+    other = found(Bm25sBm25(), passages, asked)
     apart = np.abs(np.diff(other.scores)) > 1e-5 * np.abs(other.scores[:-1])
-    if apart.all():
-        assert one.rows.tolist() == other.rows.tolist()
+    for kind in (NumpyBm25, TantivyBm25):
+        one = found(kind(), passages, asked)
+        assert sorted(one.rows.tolist()) == sorted(other.rows.tolist())
+        assert one.scores == pytest.approx(2.2 * other.scores, rel=1e-5)
+        if apart.all():
+            assert one.rows.tolist() == other.rows.tolist()
 
 
 def test_real_text_is_ranked_alike() -> None:
@@ -142,6 +149,8 @@ def test_real_text_is_ranked_alike() -> None:
         # Cutting a length takes less than an eighth of it, so a score gains less than an eighth.
         for row, score in by_tantivy.items():
             assert 1 - 1e-5 <= score / (2.2 * by_bm25s[row]) < 1.125
+        by_numpy = scores(NumpyBm25(), passages, asked)
+        assert by_numpy == pytest.approx({row: 2.2 * one for row, one in by_bm25s.items()})
         by_rank_bm25 = scores(RankBm25Bm25(), passages, asked)
         assert by_rank_bm25 == pytest.approx(okapi(passages, query), rel=1e-5)
 
@@ -204,7 +213,7 @@ def test_parameters_out_of_range_are_refused(
 
 
 def test_tantivy_refuses_other_parameters_and_names_the_library_that_takes_them() -> None:
-    with pytest.raises(UsageError, match=r"k1 = 1.2 and b = 0.75; found k1 = 0.9.*bm25s"):
+    with pytest.raises(UsageError, match=r"k1 = 1.2 and b = 0.75; found k1 = 0.9.*numpy"):
         TantivyBm25(k1=0.9)
     with pytest.raises(UsageError, match="epsilon"):
         RankBm25Bm25(epsilon=-1)

@@ -75,7 +75,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / FILE)
     database.execute("PRAGMA user_version = 77")
     database.close()
-    both_refuse(tmp_path, "is of format 77, this version of assay reads 1")
+    both_refuse(tmp_path, "is of format 77, this version of assay reads 2")
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
@@ -206,6 +206,7 @@ ALTERED = {
     "UPDATE tenants SET indexed = 'x'": "snapshot",
     "UPDATE documents SET places = 'x'": "table",
     "UPDATE store SET buckets = zeroblob(length(buckets))": "update",
+    "UPDATE sources SET blocks = zeroblob(9)": "document",
     "UPDATE sources SET words = zeroblob(9)": "update",
     "UPDATE copies SET row = row + 1000": "update",
     "UPDATE copies SET position = 77": "update",

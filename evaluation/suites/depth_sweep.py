@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from assay.corpora.dataset import Dataset, LabelledQuery
 from assay.corpora.stop_words import StopWords
-from assay.evaluation.observation import Observation
-from assay.evaluation.statistics.paired import paired_difference
-from assay.evaluation.statistics.resampling import Statistic, mean
-from assay.evaluation.suites.comparing import clusters_of, compared, counted, observed
+from assay.evaluation.suites.comparing import counted, observed
 from assay.evaluation.suites.depth_rankings import Reranked, feeding, phantoms, same_ranking
+from assay.evaluation.suites.depth_table import Point, described, in_words, rows_of
 from assay.evaluation.suites.ranked_passages import (
     judged,
     kinds_of,
     ranking_node,
-    ranking_values,
     scores_of,
     with_ranking,
     without_ranking,
 )
 from assay.evaluation.suites.shared_words import SharedWords
-from assay.evaluation.suites.suite import Findings, Record, Row, Runner, Suite
+from assay.evaluation.suites.suite import Findings, Record, Runner, Suite
 from assay.pipeline.errors import BuildError, UsageError, nearest
 
 ORDER = "order"
@@ -40,23 +35,6 @@ SLACK = 1e-3
 """Scores this near may swap their places when they are computed in another batch."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """One way to rank, a row of the table.
-
-    Args:
-        name: of its row.
-        ranked: of each question.
-        depth: passages that were reranked; 0 for none.
-        phantoms: of each question; None where they are not counted.
-    """
-
-    name: str
-    ranked: Sequence[Sequence[str]]
-    depth: int
-    phantoms: Sequence[Sequence[str]] | None = None
 
 
 class DepthSweepSuite(BaseModel, Suite):
@@ -73,7 +51,8 @@ class DepthSweepSuite(BaseModel, Suite):
 
     A phantom is a passage among the first ten after the rerank that came behind them and late
     (``tail``), and shares no word with the question. ``phantoms`` is their mean number,
-    ``reranked`` the mean number of passages that were scored.
+    ``reranked`` the mean number of passages that were scored. What is retrieved by words
+    alone always shares one, so only other retrievers bring phantoms.
 
     Source: "Drowning in Documents" (Jacob et al. 2024): recall falls again at large depths.
     Cost: the pipeline's cost at the deepest depth for each question, and at the smallest for
@@ -87,9 +66,7 @@ class DepthSweepSuite(BaseModel, Suite):
     depths: tuple[PositiveInt, ...] = Field(
         default=(10, 20, 50, 100, 200), min_length=1, description="depths to look at"
     )
-    node: str = Field(
-        default="", description="the reranker; the last ranking before the selection"
-    )
+    node: str = Field(default="", description="the reranker; the last ranking before the selection")
     before: str = Field(default="", description="whose ranking it gets; found by its passages")
     weights: tuple[Share, ...] = Field(
         default=(0.25, 0.5, 0.75), description="of the reranker's score, where scores are fused"
@@ -117,34 +94,34 @@ class DepthSweepSuite(BaseModel, Suite):
         found = [_reranked(one, node, source, depths[-1]) for one in records]
         ranked = {depth: [one.at(depth) for one in found] for depth in depths}
         again = self._afresh(dataset, runner, node, ranked, found, seed, notes)
-        points = [_Point("not reranked", [one.before for one in found], 0)]
+        points = [Point("not reranked", [one.before for one in found], 0)]
         words = SharedWords(dataset, self.language)
         for depth in depths:
             order = again.get(depth, ranked[depth])
-            points.append(_Point(f"depth {depth}", order, depth, self._phantoms(
+            points.append(Point(f"depth {depth}", order, depth, self._phantoms(
                 found, order, depth, dataset.queries, words)))  # fmt: skip
         points += [
-            _Point(f"fused, weight {weight:g}", [one.fused(weight, depths[-1]) for one in found],
+            Point(f"fused, weight {weight:g}", [one.fused(weight, depths[-1]) for one in found],
                    depths[-1])
-            for weight in self.weights
+            for weight in dict.fromkeys(self.weights)
         ]  # fmt: skip
         guarded = [one.guarded(self.trusted, depths[-1]) for one in found]
-        points.append(_Point(f"guard behind rank {self.trusted}", guarded, depths[-1]))
+        points.append(Point(f"guard behind rank {self.trusted}", guarded, depths[-1]))
         observations = {
             one.name: [
                 with_ranking(was, node, names) for was, names in zip(seen, one.ranked, strict=True)
             ]
             for one in points
         }
-        rows = _rows(points, observations, found, node, seed)
-        notes += _in_words(points, observations, rows, found, node, seed)
+        rows = rows_of(points, observations, found, node, seed)
+        notes += in_words(points, observations, rows, found, node, seed)
         if words.unknown:
             notes.append(
                 f"The set lacks the text of {counted(len(words.unknown), 'passage')}: these are"
                 " never counted as phantoms."
             )
         return Findings(
-            "depth_sweep", self.title, rows, notes, _described(points, seen, depths, source)
+            "depth_sweep", self.title, rows, notes, described(points, seen, depths, source)
         )
 
     def _source(self, rankings: Sequence[str], records: Sequence[Record], node: str) -> str:
@@ -257,98 +234,3 @@ def _reranked(record: Record, node: str, source: str, deepest: int) -> Reranked:
     if listwise:
         after = {name: -float(place) for place, name in enumerate(after)}
     return Reranked(tuple(before), before, after, listwise)
-
-
-def _rows(
-    points: Sequence[_Point],
-    observations: Mapping[str, Sequence[Observation]],
-    found: Sequence[Reranked],
-    node: str,
-    seed: int,
-) -> list[Row]:
-    rows: list[Row] = []
-    first: dict[str, Statistic] | None = None
-    for point in points:
-        seen = observations[point.name]
-        values = ranking_values(seen, node)
-        now: dict[str, Statistic] = {
-            key: mean(values[key]) for key in ("recall@10", "ndcg@10", "mrr@10")
-        }
-        more: dict[str, Statistic] = {
-            "reranked": mean([float(min(point.depth, len(one.before))) for one in found])
-        }
-        if point.phantoms is not None:
-            more["phantoms"] = mean([float(len(one)) for one in point.phantoms])
-        rows.append(compared(point.name, clusters_of(seen), now | more, first, seed=seed))
-        first = first or now
-    return rows
-
-
-def _in_words(
-    points: Sequence[_Point],
-    observations: Mapping[str, Sequence[Observation]],
-    rows: Sequence[Row],
-    found: Sequence[Reranked],
-    node: str,
-    seed: int,
-) -> list[str]:
-    sizes = [len(one.before) for one in found]
-    notes = [
-        f"Passages that reach '{node}': {min(sizes)} to {max(sizes)}, median"
-        f" {np.median(sizes):g}; beyond them depth changes nothing."
-    ]
-    swept = [one for one in points if one.phantoms is not None]
-    scores = {row.name: row.values["ndcg@10"].value or 0.0 for row in rows}
-    best = max(swept, key=lambda one: scores[one.name])
-    deepest = swept[-1]
-    if best is not deepest:
-        seen = observations[best.name]
-        apart = paired_difference(
-            ranking_values(seen, node)["ndcg@10"],
-            ranking_values(observations[deepest.name], node)["ndcg@10"],
-            clusters_of(seen),
-            seed=seed,
-        )
-        ends = "" if apart.interval is None else " [{:+.3f}, {:+.3f}]".format(*apart.interval)
-        notes.append(
-            f"The best nDCG@10 is at {best.name}, chosen on these same questions; {deepest.name}"
-            f" less {best.name}: {apart.value or 0.0:+.3f}{ends}."
-        )
-    else:
-        notes.append(f"nDCG@10 is best at the deepest one, {deepest.name}: it may go on rising.")
-    seen = observations[deepest.name]
-    named = [
-        name in one.relevant
-        for one, names in zip(seen, deepest.phantoms or (), strict=True)
-        for name in names
-    ]
-    if named:
-        notes.append(
-            f"Phantoms at {deepest.name}: {len(named)} on"
-            f" {counted(sum(map(bool, deepest.phantoms or ())), 'question')}, {sum(named)} of them"
-            " judged relevant (these share a meaning, if no word)."
-        )
-    return notes
-
-
-def _described(
-    points: Sequence[_Point], seen: Sequence[Observation], depths: Sequence[int], source: str
-) -> list[dict[str, Any]]:
-    """The first relevant passage's rank at each depth, and the phantoms at the deepest."""
-    by_name = {one.name: one for one in points}
-    rows = []
-    for place, one in enumerate(seen):
-        ranks = {
-            point.name: next(
-                (rank for rank, name in enumerate(point.ranked[place], 1) if name in one.relevant),
-                None,
-            )
-            for point in points
-        }
-        last = by_name[f"depth {depths[-1]}"].phantoms or ()
-        rows.append(
-            {"query_id": one.query.id, "text": one.query.text, "reranked_from": source}
-            | {f"first relevant, {name}": rank for name, rank in ranks.items()}
-            | {"phantoms": list(last[place])}
-        )
-    return rows

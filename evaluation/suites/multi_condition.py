@@ -131,7 +131,9 @@ class MultiConditionSuite(BaseModel, Suite):
 
     Source: MultiConIR (Lu et al. 2025): robustness to complexity, relevance monotonicity by
     win rate, and sensitivity to format. There a language model writes conditions and hard
-    negatives; here rules do, for any labelled set, with keywords instead of statements.
+    negatives; here rules do, for any labelled set, with keywords instead of statements. Since
+    the words stand in the passage as they are asked for, rankings by words have it easy: look
+    at rankings by meaning, and at those of a reranker.
     Cost: the pipeline's cost for each question, once a row; one corpus is indexed.
     """
 

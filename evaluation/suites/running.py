@@ -29,6 +29,7 @@ from assay.evaluation.suites.suite import Record
 from assay.guards.risk.certificate import apply
 from assay.models.language_model import Ability, LanguageModel
 from assay.models.prompt import Prompt
+from assay.models.protocols import Embedder, Floats
 from assay.pipeline import Pipeline, Query
 from assay.pipeline.canonical import digest
 from assay.pipeline.codec import to_json
@@ -280,6 +281,13 @@ class PipelineRunner:
                 void=pipeline.void,
             )
         return self._base
+
+    def embed_questions(self, texts: Sequence[str]) -> Floats | None:
+        """See ``Embeds.embed_questions``."""
+        for one in self._pipeline(None, ()).resources.values():
+            if isinstance(one, Embedder):
+                return one.embed_queries(texts, [RunContext(seed=self._seed) for _ in texts])
+        return None
 
     def _pipeline(
         self, documents: Sequence[Document] | None, overrides: tuple[str, ...]

@@ -30,7 +30,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_plugins", lambda: TOYS)
 
 
-POINTWISE = {"use": "rerank.cross_encoder@1", "resources": {"model": "judge"}}
+POINTWISE: dict[str, Any] = {"use": "rerank.cross_encoder@1", "resources": {"model": "judge"}}
 DEPTHS = (2, 3, 5, 12)
 
 
@@ -199,7 +199,8 @@ def test_a_reranker_that_likes_strange_passages_has_phantoms(tmp_path: Path) -> 
     query = LabelledQuery("q", "Which bridge opened across the Arn?", ("x",), True)
     data = dataset([query], [*rivers().documents, *strange], {"q": {"arn": 1, "strange0": 1}})
     phantom = {}
-    for name, node in {"fewest": {"use": "toys.fewest@1"}, "overlap": POINTWISE}.items():
+    nodes: dict[str, dict[str, Any]] = {"fewest": {"use": "toys.fewest@1"}, "overlap": POINTWISE}
+    for name, node in nodes.items():
         spec = words_then(("reranked", node), by="dense")
         runner = DirectRunner(spec, data, tmp_path / name)
         found = DepthSweepSuite(depths=(5, 18), tail=0.5).measure(data, runner, seed=0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_plugins", lambda: TOYS)
 
 
-OVERLAP = {"use": "rerank.cross_encoder@1", "resources": {"model": "judge"}}
+OVERLAP: dict[str, Any] = {"use": "rerank.cross_encoder@1", "resources": {"model": "judge"}}
 
 
 def test_the_worked_numbers_of_the_source_hold() -> None:
@@ -107,11 +108,12 @@ def test_slices_part_the_questions_and_bm25_gets_none_right_where_words_mislead(
 
 def test_agreement_says_who_follows_bm25_and_who_does_not(tmp_path: Path) -> None:
     data = rivers()
-    tau = {}
-    for name, node in {"alike": OVERLAP, "against": {"use": "toys.fewest@1"}}.items():
-        runner = DirectRunner(words_then(("reranked", dict(node))), data, tmp_path / name)
+    tau: dict[str, float] = {}
+    nodes: dict[str, dict[str, Any]] = {"alike": OVERLAP, "against": {"use": "toys.fewest@1"}}
+    for name, node in nodes.items():
+        runner = DirectRunner(words_then(("reranked", node)), data, tmp_path / name)
         found = LexicalSeparationSuite().measure(data, runner, seed=0)
-        tau[name] = found.rows[0].values["tau"].value
+        tau[name] = found.rows[0].values["tau"].value or 0.0
         assert found.rows[0].n == len(data.queries)
         gain = found.rows[0].values["p@1 over bm25"].value
         assert gain == (0 if name == "alike" else -1)

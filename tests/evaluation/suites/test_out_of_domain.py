@@ -15,9 +15,12 @@ from assay.evaluation.suites.candidate_bm25 import analyzer_for
 from assay.evaluation.suites.out_of_domain import OutOfDomainSuite
 from assay.evaluation.suites.question_features import BM25, UNCOVERED, Vocabulary, text_features
 from assay.evaluation.suites.suite import Findings
+from assay.guards.risk.ledger import Files, read_ledger
 from assay.pipeline.errors import CertificateError, UsageError
 from tests.evaluation.made import dataset, document
 from tests.evaluation.suites.direct_runner import DirectRunner, EmbeddingRunner, words_then
+from tests.guards.risk.worlds import World
+from tests.guards.risk.worlds import run as certify
 
 GOODS = ("wool", "slate", "barley", "eels", "copper", "cider", "salt", "timber", "glass", "tin")
 PLACES = ("harbour", "market", "mill", "abbey")
@@ -67,8 +70,8 @@ def written(folder: Path, data: Dataset) -> Path:
     }  # fmt: skip
     for name, lines in files.items():
         (folder / name).write_text("".join(json.dumps(one) + "\n" for one in lines))
-    lines = [f"{name}\t{one}\t1\n" for name, grades in data.qrels.items() for one in grades]
-    (folder / "qrels.tsv").write_text("".join(lines))
+    judged = [f"{name}\t{one}\t1\n" for name, grades in data.qrels.items() for one in grades]
+    (folder / "qrels.tsv").write_text("".join(judged))
     return folder
 
 
@@ -186,6 +189,29 @@ def test_scores_and_words_are_of_the_questions_own_passages() -> None:
     assert found[UNCOVERED] == [0.0, 0.0]
 
 
+def test_with_a_certificate_only_its_own_questions_are_the_reference(tmp_path: Path) -> None:
+    certificate = certify(World(), tmp_path)
+    certified = sorted(
+        one.id for one in read_ledger(Files(tmp_path / "certificate.json").ledger.read_bytes())
+    )
+    assert len(certified) > 10
+    known = [
+        replace(one, id=name)
+        for one, name in zip(
+            made("b", trade(2)).queries, [*certified[:10], *map(str, range(30))], strict=True
+        )
+    ]
+    reference = dataset(known, [document("d", "Smith sold wool.")], {})
+    found = compared(
+        tmp_path, made("a", trade(1)), reference, embeds=False, ask=False,
+        certificate=str(tmp_path / "certificate.json"),
+    )  # fmt: skip
+    assert found.rows[0].n == 40 + 10
+    assert any(
+        f"the 10 questions that the certificate {certificate.id}" in one for one in found.notes
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -206,7 +232,7 @@ def test_a_reference_that_cannot_be_is_refused(
     written(tmp_path / "other", made("b", trade(2)))
     written(tmp_path / "one", made("b", trade(2)[:1]))
     suite = OutOfDomainSuite(
-        **{key: text.replace("{tmp}", str(tmp_path)) for key, text in options.items()}  # type: ignore[arg-type]
+        **{key: text.replace("{tmp}", str(tmp_path)) for key, text in options.items()}
     )
     with pytest.raises(error, match=message):
         suite.measure(data, DirectRunner(words_then(), data, tmp_path / "runs"), seed=0)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.corpora.dataset import EvidenceSpan, LabelledQuery
+from assay.corpora.dataset import EvidenceSpan, LabelledQuery, load
+from assay.corpora.matching import is_correct
 from assay.evaluation.suites.evidence_moved import PLACES, TAKEN, TOO_SHORT, moved_to, rounds_of
 from assay.evaluation.suites.evidence_places import (
     NOT_JUDGED,
@@ -31,6 +32,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_plugins", lambda: TOYS)
 
 
+SHARED = Path(__file__).parents[4] / "shared" / "data" / "squad2_dev"
 MYOPIC = ("reranked", {"use": "toys.myopic@1"})
 TEXT = "Wool came first. Then came Slate. Eels came last. Nobody asked why."
 
@@ -193,3 +195,16 @@ def test_a_set_without_evidence_is_refused(tmp_path: Path) -> None:
     data = dataset([asked("a", "yes")], [document("d", TEXT)], {"a": {"d": 1}})
     with pytest.raises(UsageError, match=r"no evidence is known .* spans.jsonl"):
         PositionSuite().measure(data, DirectRunner(words_then(), data, tmp_path), seed=0)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="needs squad2_dev beside the project")
+def test_every_span_of_a_labelled_set_is_found_and_holds_an_answer() -> None:
+    data = load(SHARED)
+    found, lost = evidence_of(data)
+    assert len(found) == sum(map(len, data.qrels.values()))
+    assert set(lost) == {NOT_JUDGED}
+    assert {one.source for one in found} == {"span"}
+    assert all(0 < one.share < 1 for one in found)
+    right = [is_correct(one.passage.text[one.start : one.end], one.query.answers) for one in found]
+    assert sum(right) > 0.97 * len(right)

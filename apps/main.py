@@ -12,6 +12,7 @@ from assay.pipeline.errors import AssayError, BuildError
 COMMANDS = {
     "ask": "answer one question",
     "attack": "make a poisoned twin of a labelled set",
+    "benchmark": "build a labelled set from your own documents",
     "cache": "look into the cache of node outputs, and empty it",
     "calibrate": "find thresholds that keep a promise, and certify them",
     "check": "list every error of a pipeline file",

@@ -93,9 +93,16 @@ def load(folder: Path, *, tenant: str = DEFAULT_TENANT) -> Dataset:
             role) can be read only by a question that holds this role.
 
     Raises:
-        UsageError: if the folder or one of its files is missing.
+        UsageError: if the folder or one of its files is missing, or a file is given.
         DataError: if a line breaks the format; the message names file and line.
     """
+    if folder.is_file():
+        raise UsageError(
+            f"'{folder}' is a file, and a labelled set is a folder with corpus.jsonl, queries.jsonl"
+            " and qrels.tsv. A table of questions is asked over what a pipeline has indexed"
+            f" ('assay evaluate PIPELINE --data {folder.name} --out DIR'), or becomes such a"
+            " folder ('assay benchmark build PIPELINE --questions FILE --out DIR')"
+        )
     documents, skipped = _documents(folder / "corpus.jsonl", tenant)
     known = {document.id for document in documents} | set(skipped)
     queries = _queries(folder / "queries.jsonl")

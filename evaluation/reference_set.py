@@ -12,6 +12,7 @@ from typing import Any
 from assay.corpora.dataset import EvidenceSpan, LabelledQuery
 from assay.corpora.document import Document
 from assay.evaluation.attacks import AttackTemplates, plant
+from assay.evaluation.building.quotes import locate
 from assay.evaluation.folder import write_folder
 from assay.pipeline.errors import DataError
 from assay.pipeline.words import Passage
@@ -88,31 +89,6 @@ def build_reference_set(
                 planted += plant(question, templates, tenant=tenant)
             kept.append(replace(question, meta=meta))
     return ReferenceSet(clean, tuple(planted), tuple(kept), qrels, spans, left_out)
-
-
-def locate(quote: str, topic: str, passages: Sequence[Passage]) -> list[EvidenceSpan]:
-    """Where a quote stands, white space folded: in its topic, else anywhere.
-
-    Args:
-        quote: some words, verbatim.
-        topic: the document to look in first.
-        passages: all clean passages.
-
-    Returns:
-        One span a passage that holds it, offsets within the passage.
-    """
-    pattern = re.compile(r"\s+".join(re.escape(word) for word in quote.split()))
-    own = [one for one in passages if one.document_id == topic]
-    others = [one for one in passages if one.document_id != topic]
-    for candidates in (own, others):
-        found = [
-            EvidenceSpan(one.id, match.start(), match.end(), match[0])
-            for one in candidates
-            if (match := pattern.search(one.text)) is not None
-        ]
-        if found:
-            return found
-    return []
 
 
 def _alternatives(found: Sequence[Sequence[EvidenceSpan]]) -> list[list[str]]:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from assay.corpora.dataset import LabelledQuery, load
-from assay.evaluation.reference_set import build_reference_set, locate, write_reference_set
+from assay.evaluation.building.quotes import locate
+from assay.evaluation.reference_set import build_reference_set, write_reference_set
 from assay.pipeline.errors import DataError, UsageError
 from assay.pipeline.words import Passage, Scope
 from tests.evaluation.made import question

@@ -252,10 +252,15 @@ class LanguageModel(Resource):
             contexts: one for each prompt, as it comes.
             options: for each of them, see ``WritingOptions``.
         """
-        return [
+        owners = {id(context): context for context in contexts}
+        rounds = {name: context.cost.rounds for name, context in owners.items()}
+        found = [
             self.generate(prompt, context, **options)
             for prompt, context in zip(prompts, contexts, strict=True)
         ]
+        for name, context in owners.items():  # none of them had to wait for another
+            context.cost.rounds = rounds[name] + 1
+        return found
 
     def next_token_logprobs(
         self,

@@ -82,18 +82,35 @@ def code_digest(component: type) -> str:
     Raises:
         UsageError: if it has no source at all, as in the plain interpreter.
     """
-    trees = _trees(component)
-    own = trees.pop(component.__module__)
-    whole = hashlib.sha256(ast.dump(_bare(own)).encode())
+    own = component.__module__
+    return _digest(own, _trees(own, ast.parse(_source(component))))
+
+
+@lru_cache(maxsize=256)
+def module_digest(name: str) -> str:
+    """The same of a module that a component picks by its config, such as a template.
+
+    A component that does so tells this in ``parts`` or in its fingerprint.
+
+    Args:
+        name: full name of the module.
+    """
+    source = inspect.getsource(importlib.import_module(name))
+    return _digest(name, _trees(name, ast.parse(source)))
+
+
+def _digest(own: str, trees: Mapping[str, ast.Module]) -> str:
+    """sha256 over the trees, the module's own first."""
+    whole = hashlib.sha256(ast.dump(_bare(trees[own])).encode())
     for name, tree in sorted(trees.items()):
-        whole.update(f"\n{name}\n{ast.dump(_bare(tree))}".encode())
+        if name != own:
+            whole.update(f"\n{name}\n{ast.dump(_bare(tree))}".encode())
     return whole.hexdigest()
 
 
-def _trees(component: type) -> dict[str, ast.Module]:
-    """The syntax tree of each module that a component is made of, by name."""
-    own = component.__module__
-    trees = {own: ast.parse(_source(component))}
+def _trees(own: str, tree: ast.Module) -> dict[str, ast.Module]:
+    """The syntax tree of each module that a module is made of, itself among them, by name."""
+    trees = {own: tree}
     waiting = [own] if "." in own else []
     while waiting:
         name = waiting.pop()

@@ -13,6 +13,7 @@ import queue
 import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -51,7 +52,7 @@ class ServerRequest(Generic[Result]):
         read: turns a JSON object of the answer into a value; raises ``UnreadableReply``.
     """
 
-    kind: Literal["chat", "completions", "embeddings"]
+    kind: Literal["chat", "completions", "embeddings", "rerank"]
     body: Mapping[str, Any]
     read: Callable[[Any], Result]
 
@@ -332,9 +333,19 @@ class ServerClient:
                 send = client.embeddings.with_streaming_response.create
                 needed["input"] = rest.pop("input")
                 needed["encoding_format"] = rest.pop("encoding_format")
+            case "rerank":  # no part of OpenAI's API, but its servers have it beside the others
+                return self._posted("/rerank", needed | rest)
         if stream:
             return send(**needed, stream=True, extra_body=rest)
         return send(**needed, extra_body=rest)
+
+    @asynccontextmanager
+    async def _posted(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[Any]:
+        """The response to a request that the library has no method for."""
+        import httpx
+
+        response = await self._client.post(path, cast_to=httpx.Response, body=body)
+        yield _Whole(response.content)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -351,6 +362,16 @@ class ServerClient:
         key = self._config.api_key
         secret = key.get_secret_value() if key else ""
         return text.replace(secret, "***") if secret else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A response that was read."""
+
+    content: bytes
+
+    async def read(self) -> bytes:
+        return self.content
 
 
 async def _events(response: Any) -> AsyncIterator[Any]:

@@ -15,8 +15,12 @@ import numpy as np
 from pydantic import AfterValidator
 
 from assay.pipeline.errors import nearest
+from assay.pipeline.identity import module_digest
 from assay.stages.comparisons import aggregators
 from assay.stages.comparisons.comparisons import Comparisons, Matrix
+
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
 
 
 class Aggregator(Protocol):
@@ -41,6 +45,11 @@ def names() -> tuple[str, ...]:
 def aggregator(name: str) -> Aggregator:
     """An aggregator by its name, one of ``names()``."""
     return cast(Aggregator, importlib.import_module(f"{aggregators.__name__}.{name}").scores)
+
+
+def aggregator_digest(name: str) -> str:
+    """sha256 of an aggregator's code, for the fingerprint of whoever picks it by name."""
+    return module_digest(f"{aggregators.__name__}.{name}")
 
 
 def _known(name: str) -> str:

@@ -8,6 +8,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 Matrix = NDArray[np.float64]
 
 

@@ -9,6 +9,9 @@ import numpy as np
 
 from assay.stages.comparisons.comparisons import Comparisons, Matrix
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 RRF_K = 60
 ROUNDS = 20
 CLOSE = 1e-6

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from assay.pipeline.component import register
-from assay.stages.comparisons.aggregator import AggregatorName
+from assay.stages.comparisons.aggregator import AggregatorName, aggregator_digest
 from assay.stages.rerank.windowed import WindowedConfig, WindowedRerank
 from assay.stages.schedules.joint_rank import joint_rank
 from assay.stages.schedules.schedule import Schedule
@@ -43,6 +44,10 @@ class JointRank(WindowedRerank):
     """
 
     Config = JointRankConfig
+
+    def parts(self) -> Mapping[str, Any]:
+        """The aggregator's code, which the config names."""
+        return {"aggregator": aggregator_digest(self.config.aggregator)}
 
     def schedule(self, n: int, generator: np.random.Generator) -> Schedule:
         """Blocks are drawn from the generator.

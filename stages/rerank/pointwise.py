@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +33,8 @@ class PointwiseRerank(Node):
     A subclass has a config, ``kind`` and ``scores``. The output is always a permutation of the
     ranking that came in: the best ``depth`` by their new scores, ties as they came, then the
     others with their old scores, which are of another kind and are compared with nothing. Pairs
-    of all queries of a batch go to the model together.
+    of all queries of a batch go to the model together. A passage that could not be judged keeps
+    its place and is counted as ``passages_failed``, see ``arranged``.
     """
 
     @property
@@ -44,7 +46,7 @@ class PointwiseRerank(Node):
     def scores(
         self, pairs: Sequence[tuple[Query, Passage]], contexts: Sequence[RunContext]
     ) -> Sequence[float]:
-        """A score for each pair, larger is more relevant.
+        """A score for each pair, larger is more relevant; nan where the model's answer failed.
 
         Args:
             pairs: those of one query stand together, in the order of its ranking.
@@ -73,12 +75,40 @@ class PointwiseRerank(Node):
                 owners.append(context)
         values = iter(self.scores(pairs, owners) if pairs else ())
         outputs = []
-        for item in items:
+        for item, context in zip(items, contexts, strict=True):
             hits = item["ranking"].hits
-            scored = [
-                Hit(hit.passage, Score(float(next(values)), self.kind, self.name))
-                for hit in hits[: self.config.depth]
-            ]
-            scored.sort(key=lambda hit: -hit.score.value)
-            outputs.append(Ranking(item["query"], (*scored, *hits[self.config.depth :]), self.name))
+            head, behind = hits[: self.config.depth], hits[self.config.depth :]
+            own = [float(next(values)) for _ in head]
+            context.count(passages_failed=sum(math.isnan(one) for one in own))
+            found = arranged(head, own, self.kind, self.name)
+            outputs.append(Ranking(item["query"], (*found, *behind), self.name))
         return outputs
+
+
+def arranged(
+    hits: Sequence[Hit], values: Sequence[float], kind: ScoreKind, source: str
+) -> list[Hit]:
+    """Hits in the order of their new scores, ties as they came.
+
+    One that could not be judged keeps its place; the others fill the places that are left. It
+    gets the score of the one behind it (of the last one before it at the end), so that scores
+    never rise down the list. Where none could be judged, all stay as they are.
+
+    Args:
+        hits: as they came.
+        values: a new score for each; nan for one that could not be judged.
+        kind: of the new scores.
+        source: what made them.
+    """
+    judged = [place for place, value in enumerate(values) if not math.isnan(value)]
+    if not judged:
+        return list(hits)
+    judged.sort(key=lambda place: -values[place])
+    best = iter(judged)
+    order = [place if math.isnan(value) else next(best) for place, value in enumerate(values)]
+    found: list[Hit] = []
+    value = values[judged[-1]]
+    for place in reversed(order):
+        value = value if math.isnan(values[place]) else values[place]
+        found.append(Hit(hits[place].passage, Score(value, kind, source)))
+    return found[::-1]

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -43,6 +43,8 @@ class WindowedRerank(Node):
     """
 
     gives = ("order",)
+    simulations: ClassVar[int] = 10
+    """Runs of which the mean is the estimate; more where the cost is a matter of luck."""
 
     def __init__(self, config: WindowedConfig, *, ranker: WindowRanker) -> None:
         super().__init__(config)
@@ -108,11 +110,11 @@ class WindowedRerank(Node):
     def estimate(self, n: int, sizes: Sizes) -> Cost:
         """What a ranking of n passages will cost; once started.
 
-        What a schedule asks may depend on the answers: it is run with ten perfect rankers, each
-        of which knows another random order of the passages, and the mean is told.
+        What a schedule asks may depend on the answers: it is run with ``simulations`` perfect
+        rankers, each of which knows another random order of the passages, and the mean is told.
         """
         depth = min(n, self.config.depth)
-        total, runs = Cost(), 10
+        total, runs = Cost(), self.simulations
         for seed in range(runs if depth else 0):
             hidden = np.random.default_rng(seed).permutation(depth).tolist()
             asked = demand(

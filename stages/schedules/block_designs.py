@@ -13,6 +13,9 @@ import numpy as np
 
 from assay.pipeline.errors import UsageError
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 Blocks = list[tuple[int, ...]]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from assay.stages.schedules.schedule import Arrangement, Schedule
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 def bubble_sort(n: int, *, window: int, top: int) -> Schedule:
     """The best ``top``, each found by windows from the tail up to its place.

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 MEAN = 25.0
 SPREAD = MEAN / 3
 BETA = SPREAD / 2

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from assay.stages.schedules.schedule import Arrangement, Schedule, Step, together
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 def heapsort(n: int, *, children: int, top: int) -> Schedule:
     """The best ``top`` by a heap in which each candidate has up to ``children`` below it.

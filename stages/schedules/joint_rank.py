@@ -9,6 +9,9 @@ from assay.stages.comparisons.comparisons import Comparisons, by_score
 from assay.stages.schedules.block_designs import DESIGNS, blocks_of
 from assay.stages.schedules.schedule import Arrangement, Schedule, sorted_places
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 def joint_rank(
     n: int,

@@ -11,6 +11,9 @@ from assay.stages.schedules.gaussian_relevance import MEAN, Belief, compared, me
 from assay.stages.schedules.schedule import Arrangement, Places, Schedule
 from assay.stages.windows.window import Ordered
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 FIRST_STAGE = 0.001
 """How much less relevant each place is believed to be than the one before it."""
 SETTLED = 0.95

@@ -26,6 +26,9 @@ from typing import TypeAlias, TypeVar
 from assay.pipeline.words import Scalar
 from assay.stages.windows.window import Ordered
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 Places: TypeAlias = tuple[int, ...]
 """Places of candidates, in the order in which they are shown or come out."""
 

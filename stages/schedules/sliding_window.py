@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from assay.stages.schedules.schedule import Arrangement, Schedule, sorted_places
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 def sliding_window(n: int, *, window: int, step: int, passes: int = 1, top: int = 10) -> Schedule:
     """Rank windows from the tail to the head.

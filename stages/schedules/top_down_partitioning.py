@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from assay.stages.schedules.schedule import Arrangement, Places, Schedule, Step, sorted_places
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 def top_down_partitioning(n: int, *, window: int, pivot: int) -> Schedule:
     """Find those above a pivot, then order them.

@@ -16,6 +16,9 @@ from assay.stages.schedules.schedule import (
     together,
 )
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02)
 """Of all candidates, how many are left after each stage: 50, 20, 10, 5 and 2 of 100."""
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from assay.stages.schedules.schedule import Arrangement, Places, Schedule, Step, sorted_places
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 DUMMY = 21
 """How far behind a winner's slot its replacement is looked for."""
 

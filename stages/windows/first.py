@@ -58,8 +58,8 @@ class First(WindowRanker):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """It tells scores."""
-        return frozenset({WindowAbility.SCORES})
+        """It tells scores and reads remarks."""
+        return frozenset({WindowAbility.SCORES, WindowAbility.REMARKS})
 
     @property
     def max_window(self) -> int:

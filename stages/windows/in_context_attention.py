@@ -68,8 +68,8 @@ class InContextAttention(WindowRanker):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """It tells scores."""
-        return frozenset({WindowAbility.SCORES})
+        """It tells scores and reads remarks."""
+        return frozenset({WindowAbility.SCORES, WindowAbility.REMARKS})
 
     @property
     def max_window(self) -> int:
@@ -108,10 +108,7 @@ class InContextAttention(WindowRanker):
         words = int(self.config.words)
         while True:
             reading = reading_of(window, words)
-            texts = [
-                f"{text}\n{reading.remarks[place]}" if reading.remarks else text
-                for place, text in enumerate(reading.texts)
-            ]
+            texts = [text + reading.remark(place, "\n") for place, text in enumerate(reading.texts)]
             try:
                 return self._of_texts(reading.query, texts, context)
             except PromptTooLong:

@@ -12,9 +12,11 @@ from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.errors import ModelError
+from assay.pipeline.identity import module_digest
+from assay.stages.windows import templates
 from assay.stages.windows.identifiers import MOST_LETTERS, parse_order, reasoning_of
 from assay.stages.windows.template import TemplateName, permutation_grammar, template
-from assay.stages.windows.window import Ordered, Sizes, Window, WindowRanker
+from assay.stages.windows.window import Ordered, Sizes, Window, WindowAbility, WindowRanker
 from assay.stages.windows.written import SHORTEST, SHRINK, prompt_tokens, reading_of
 
 SLACK = 8
@@ -68,15 +70,27 @@ class Listwise(WindowRanker):
         return {"model": (Ability.GENERATE, *grammar)}
 
     @property
+    def abilities(self) -> frozenset[str]:
+        """It reads remarks."""
+        return frozenset({WindowAbility.REMARKS})
+
+    @property
     def max_window(self) -> int:
         """As configured; no more than there are letters where passages are named by letters."""
         most: int = self.config.max_window
         return min(most, MOST_LETTERS) if self._template.style == "letter" else most
 
     def fingerprint(self) -> str:
-        """Over the name, the config and the model."""
+        """Over the name, the config, the template and the model."""
         settings = self.config.model_dump(mode="json")
-        return digest({"name": self.name, "config": settings, "model": self.model.fingerprint()})
+        return digest(
+            {
+                "name": self.name,
+                "config": settings,
+                "template": module_digest(f"{templates.__name__}.{self.config.template}"),
+                "model": self.model.fingerprint(),
+            }
+        )
 
     def rank(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> list[Ordered]:
         """One generation for each window, those of the same size together.

@@ -12,7 +12,7 @@ from pydantic import Field
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import Cost, RunContext
-from assay.stages.comparisons.aggregator import AggregatorName, aggregator
+from assay.stages.comparisons.aggregator import AggregatorName, aggregator, aggregator_digest
 from assay.stages.comparisons.comparisons import by_score
 from assay.stages.comparisons.votes import agreement, bounded_weights, comparisons_of
 from assay.stages.windows.window import Ordered, Sizes, Window, WindowAbility, WindowRanker
@@ -55,8 +55,8 @@ class SelfConsistent(WindowRanker):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """It tells scores, whatever the ranker does."""
-        return frozenset({WindowAbility.SCORES})
+        """It tells scores, whatever the ranker does, and reads remarks where the ranker does."""
+        return frozenset({WindowAbility.SCORES}) | (self.ranker.abilities & {WindowAbility.REMARKS})
 
     @property
     def max_window(self) -> int:
@@ -66,7 +66,14 @@ class SelfConsistent(WindowRanker):
     def fingerprint(self) -> str:
         """Over the name, the config and the ranker."""
         settings = self.config.model_dump(mode="json")
-        return digest({"name": self.name, "config": settings, "ranker": self.ranker.fingerprint()})
+        return digest(
+            {
+                "name": self.name,
+                "config": settings,
+                "aggregator": aggregator_digest(self.config.aggregator),
+                "ranker": self.ranker.fingerprint(),
+            }
+        )
 
     def rank(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> list[Ordered]:
         """Ask for all shuffles of all windows in one round."""

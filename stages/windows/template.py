@@ -30,7 +30,7 @@ class Reading:
     Args:
         query: the question.
         texts: passages, cut to what fits.
-        remarks: a line for each passage, or none at all.
+        remarks: a line for each passage, '' for none; or none at all.
     """
 
     query: str
@@ -41,6 +41,11 @@ class Reading:
     def size(self) -> int:
         """Passages."""
         return len(self.texts)
+
+    def remark(self, place: int, before: str = "", behind: str = "") -> str:
+        """The remark on a passage between two texts; '' where there is none."""
+        said = self.remarks[place] if self.remarks else ""
+        return f"{before}{said}{behind}" if said else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ def numbered(reading: Reading, style: Style = "number", *, between: str = "\n") 
     """The passages, each behind its identifier, with its remark on the line below."""
     lines = []
     for place, text in enumerate(reading.texts):
-        remark = f"\n{reading.remarks[place]}" if reading.remarks else ""
+        remark = reading.remark(place, "\n")
         lines.append(f"{identifier(place, style)} {text}{remark}")
     return between.join(lines)
 

@@ -24,6 +24,8 @@ class WindowAbility(StrEnum):
     SCORES = "scores"
     """A score for each passage of a window: log-odds up to a constant for the window, where the
     ranker's docstring says nothing else."""
+    REMARKS = "remarks"
+    """It reads the remarks of a window; others pass them over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Window:
         query: the question's text.
         passages: in the order in which they are shown, at least one.
         remarks: a line for each passage that may be read beside its text, such as
-            ``"BM25 score: 12.345"``; empty for none at all.
+            ``"BM25 score: 12.345"``, '' for none; empty for none at all.
     """
 
     query: str

@@ -6,6 +6,9 @@ import numpy as np
 
 from assay.stages.comparisons.comparisons import Comparisons, Matrix
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 def scores(comparisons: Comparisons, generator: np.random.Generator) -> Matrix:
     """n for the first taken, down to 1 for the last.

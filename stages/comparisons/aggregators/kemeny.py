@@ -7,6 +7,9 @@ import numpy as np
 from assay.stages.comparisons.aggregators import win_rate
 from assay.stages.comparisons.comparisons import Comparisons, Matrix, by_score
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 EXACT = 16
 """Largest knot of candidates that beat one another in circles which is untied exactly; of
 larger ones a local optimum is taken."""

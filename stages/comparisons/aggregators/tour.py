@@ -7,6 +7,9 @@ import numpy as np
 from assay.stages.comparisons.aggregators import win_rate
 from assay.stages.comparisons.comparisons import Comparisons, Matrix, by_score
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 EXACT = 12
 """Most candidates for which the best tour is found; beyond, a local optimum."""
 

@@ -11,7 +11,7 @@ def write(reading: Reading) -> Prompt:
     """Passages as variables, the sorted list begun."""
     pieces: list[str] = []
     for place, text in enumerate(reading.texts):
-        remark = f" ({reading.remarks[place]})" if reading.remarks else ""
+        remark = reading.remark(place, " (", ")")
         pieces += [f'{identifier(place, "passage")} = "', text.replace('"', "'"), f'"{remark}\n']
     names = ", ".join(identifier(place, "passage") for place in range(reading.size))
     return (

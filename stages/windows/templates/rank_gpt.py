@@ -26,7 +26,7 @@ def write(reading: Reading) -> Prompt:
         Message("assistant", "Please give me the passages."),
     ]
     for place, text in enumerate(reading.texts, 1):
-        remark = f"\n{reading.remarks[place - 1]}" if reading.remarks else ""
+        remark = reading.remark(place - 1, "\n")
         turns.append(Message("user", (f"[{place}] ", text, remark)))
         turns.append(Message("assistant", f"Received passage [{place}]."))
     turns.append(

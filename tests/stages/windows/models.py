@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.models.account import book
+from assay.models.account import book, check
 from assay.models.echo import Scripted, written_out
 from assay.models.language_model import Ability
 from assay.models.prompt import Candidate, Prompt
@@ -53,6 +53,7 @@ class ReadsRelevance(Scripted):
         candidates: Sequence[Candidate],
         contexts: Sequence[RunContext],
     ) -> NDArray[np.float64]:
+        check(contexts)
         texts = ["".join(text for text, _ in written_out(prompt)) for prompt in prompts]
         self.prompts += texts
         book(contexts, [self.count_tokens(text) for text in texts], [0.0] * len(texts))

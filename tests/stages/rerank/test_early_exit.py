@@ -158,7 +158,7 @@ def test_a_level_without_its_resource_is_refused() -> None:
 @pytest.mark.parametrize(
     ("levels", "message"),
     [
-        ([{"score": "judge", "half_width": 0.0}], "at least 2 items"),
+        ([], "at least 1 item"),
         ([{"score": "judge", "half_width": 0.0}] * 2, "each level has another score"),
         ([{"score": "judge", "half_width": 1.0}, {"score": "embedder", "half_width": 1.0}], "is 0"),
         (

@@ -8,18 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from assay.corpora.analyzer import Analyzer
-from assay.pipeline.context import RunContext
 from assay.pipeline.words import Ranking
-from assay.stages.fuse.adaptive import Adaptive, AdaptiveConfig
-from assay.stages.fuse.evidence import signals_of
 from assay.stages.fuse.rrf import Rrf, RrfConfig
 from assay.stages.fuse.weight_model import WeightModel
 from assay.stages.fuse.weighted import Weighted, WeightedConfig
 from assay.training.fusion_weights import LabelledRankings, fit, out_of_order
 from benchmarks.retrieval_quality.measuring import SPOILT
+from benchmarks.retrieval_quality.reading import ANALYZER, Read, read_texts
 from benchmarks.retrieval_quality.scoring import ndcg
-from benchmarks.retrieval_quality.source import DEPTH, FEEDBACK, Found, Fusion
-from benchmarks.retrieval_quality.systems import PARTS, fusions, shuffled
+from benchmarks.retrieval_quality.source import FEEDBACK, Found, Fusion
+from benchmarks.retrieval_quality.systems import PARTS, fusions
 from benchmarks.retrieval_quality.tables import means_table
 
 Retrieved = Mapping[str, Sequence[Found]]
@@ -53,6 +51,8 @@ else is said, and title and text together."""
 
 DENSE_WEIGHTS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 
+TEXTS = tuple((phrases, titles) for phrases in (0.0, 0.2, 0.4, 0.6) for titles in (0.0, 0.15, 0.3))
+"""Weights of phrases and titles in ``fuse.adaptive``."""
 
 FEEDBACKS = ((1, 0.5), (3, 0.3), (3, 0.5), (5, 0.5))
 """Best passages that feedback is taken from, and their weight."""
@@ -60,12 +60,16 @@ FEEDBACKS = ((1, 0.5), (3, 0.3), (3, 0.5), (5, 0.5))
 FEEDBACK_SHARES = (0.15, 0.25, 0.35)
 """Of the second search; the rest is shared by the parts as without it."""
 
+FITTED = 60
+"""Most questions of a task that the model is fitted on where one task after the other is left out:
+eight fits, for one figure."""
+
 
 class Asking(Protocol):
     """Retrieves for all questions that settings may be chosen on."""
 
     def __call__(
-        self, settings: Mapping[str, Any], feedback: tuple[int, float] = FEEDBACK
+        self, settings: Mapping[str, Any], feedback: tuple[int, float] | None
     ) -> Retrieved:
         """With settings of the corpus and of feedback."""
 
@@ -84,93 +88,112 @@ def choose(
     systems: Mapping[str, Fusion] = {
         "BM25 by settings of the corpus": lambda one: one["bm25"],
         "weighted": fused["weighted"],
-        "adaptive": fused["adaptive"],
     }
     by_system: dict[str, list[tuple[str, list[float]]]] = {title: [] for title in systems}
     for name, settings in CORPORA.items():
         # One after the other: what is found with one of them fills a gigabyte and more.
-        own = retrieve_all(settings)
+        own = retrieve_all(settings, None)
         for title, make in systems.items():
             by_system[title].append((name, _means(own, make)))
         del own
-    found = retrieve_all(chosen)
+    found = retrieve_all(chosen, FEEDBACK)
     tasks = list(found)
     said = [means_table(f"{title}, dev", rows, tasks) for title, rows in by_system.items()]
     said.append(means_table("fusion, dev", [(n, _means(found, f)) for n, f in _grid(fused)], tasks))
+    sound = {
+        name: [read_texts(one.question, one.rankings) for one in own] for name, own in found.items()
+    }
+    rows = [
+        (
+            f"phrases {phrases}, titles {titles}",
+            _fused(sound, weights, phrases=phrases, titles=titles),
+        )
+        for phrases, titles in TEXTS
+    ]
+    said.append(means_table("adaptive, dev", rows, tasks))
     rows = []
     for feedback in FEEDBACKS:
         again = found if feedback == FEEDBACK else retrieve_all(chosen, feedback)
         rows += _with_feedback(f"best {feedback[0]}, beta {feedback[1]}", again, weights)
         del again
     said.append(means_table("adaptive with feedback, dev", rows, tasks))
-    said.append(means_table("adaptive less the sound part, dev", _spoilt(found, fused), tasks))
-    said.append(means_table("quantiles of 'order', dev", _orders(found), tasks))
-    return "\n".join(said), fit_model(found, weights)
+    costs, orders = _spoilt(found, sound, weights)
+    said.append(means_table("adaptive less the sound part, dev", costs, tasks))
+    said.append(means_table("quantiles of 'order', dev", orders, tasks))
+    examples = examples_of(found)
+    rows = [("the formula", _fused(sound, weights))]
+    rows.append(("fitted on the other tasks", _left_out(examples, sound, weights)))
+    said.append(means_table("adaptive, dev", rows, tasks))
+    return "\n".join(said), fit_model(examples, weights)
+
+
+def _fused(
+    read: Mapping[str, Sequence[Read]], weights: Mapping[str, float], **settings: Any
+) -> list[float]:
+    """Means of ``fuse.adaptive`` by task."""
+    return [
+        _mean(ndcg([one.question for one in own], [one.fused(weights, **settings) for one in own]))
+        for own in read.values()
+    ]
 
 
 def _with_feedback(
     name: str, found: Retrieved, weights: Mapping[str, float]
 ) -> list[tuple[str, list[float]]]:
+    read = {
+        task: [
+            read_texts(one.question, {**one.rankings, "feedback": one.feedback})
+            for one in own
+            if one.feedback is not None
+        ]
+        for task, own in found.items()
+    }
     rows = []
     for share in FEEDBACK_SHARES:
-        node = Adaptive(
-            AdaptiveConfig(
-                weights={
-                    **{part: (1 - share) * own for part, own in weights.items()},
-                    "feedback": share,
-                }
-            )
-        )
-        values = []
-        for own in found.values():
-            ranked = [
-                node.run({**one.rankings, "feedback": one.feedback}, RunContext()) for one in own
-            ]
-            values.append(_mean(ndcg([one.question for one in own], ranked)))
-        rows.append((f"{name}, share {share}", values))
+        parts = {part: (1 - share) * own for part, own in weights.items()}
+        rows.append((f"{name}, share {share}", _fused(read, {**parts, "feedback": share})))
     return rows
 
 
-def _spoilt(found: Retrieved, fused: Mapping[str, Fusion]) -> list[tuple[str, list[float]]]:
-    rows = []
+def _spoilt(
+    found: Retrieved, sound: Mapping[str, Sequence[Read]], weights: Mapping[str, float]
+) -> tuple[list[tuple[str, list[float]]], list[tuple[str, list[float]]]]:
+    """What bad partners cost, and quantiles of the signal ``order`` over the questions."""
+    costs = []
+    orders = [row for part in PARTS for row in _orders(part, sound, part)]
     for kind, spoil in SPOILT.items():
         for part in PARTS:
-            sound = next(one for one in PARTS if one != part)
-            values = []
-            for own in found.values():
-                questions = [one.question for one in own]
-                kept = _mean(ndcg(questions, [one.rankings[sound] for one in own]))
-                mixed = [fused["adaptive"](rankings) for rankings in spoil(own, part)]
-                values.append(_mean(ndcg(questions, mixed)) - kept)
-            rows.append((f"{part} {kind}", values))
-    return rows
+            other = next(one for one in PARTS if one != part)
+            read = {
+                task: [
+                    read_texts(one.question, rankings)
+                    for one, rankings in zip(own, spoil(own, part), strict=True)
+                ]
+                for task, own in found.items()
+            }
+            alone = _means(found, lambda rankings, other=other: rankings[other])  # type: ignore[misc]
+            mixed = _fused(read, weights)
+            costs.append((f"{part} {kind}", [a - b for a, b in zip(mixed, alone, strict=True)]))
+            orders += _orders(part, read, f"{part}, {kind}")
+            del read
+    return costs, orders
 
 
-def _orders(found: Retrieved) -> list[tuple[str, list[float]]]:
-    """Quantiles of the signal ``order`` over the questions of each task."""
-    analyzer = Analyzer(stemmer="english", stop_words="english")
+def _orders(
+    part: str, read: Mapping[str, Sequence[Read]], name: str
+) -> list[tuple[str, list[float]]]:
     rows = []
-    for part in PARTS:
-        for name, spoil in (("", None), (", shuffled", shuffled)):
-            orders = []
-            for own in found.values():
-                each = [one.rankings for one in own] if spoil is None else spoil(own, part)
-                orders.append(
-                    [
-                        signals_of(
-                            one.question.query.text, rankings, analyzer=analyzer, look=DEPTH
-                        )[part].order
-                        for one, rankings in zip(own, each, strict=True)
-                    ]
-                )
-            for share in (0.1, 0.5, 0.9):
-                values = [float(np.quantile(one, share)) for one in orders]
-                rows.append((f"{part}{name}, {100 * share:.0f} %", values))
+    for share in (0.1, 0.5, 0.9):
+        values = [
+            float(np.quantile([one.signals[part].order for one in own], share))
+            for own in read.values()
+        ]
+        rows.append((f"{name}, {100 * share:.0f} %", values))
     return rows
 
 
-def fit_model(found: Retrieved, weights: Mapping[str, float]) -> WeightModel:
-    """The model fitted on all of these; for one example in three a partner out of order."""
+def examples_of(found: Retrieved) -> list[LabelledRankings]:
+    """The questions of all tasks; for one in three a partner out of order."""
     generator = np.random.default_rng(0)
     examples = []
     for name, own in found.items():
@@ -181,12 +204,37 @@ def fit_model(found: Retrieved, weights: Mapping[str, float]) -> WeightModel:
                 part = PARTS[draw < 1 / 6]
                 rankings[part] = out_of_order(rankings[part], generator)
             examples.append(LabelledRankings(rankings, one.question.grades, name))
+    return examples
+
+
+def fit_model(examples: Sequence[LabelledRankings], weights: Mapping[str, float]) -> WeightModel:
+    """The model fitted on all of these."""
     return fit(
         examples,
-        analyzer=Analyzer(stemmer="english", stop_words="english"),
+        analyzer=Analyzer(**ANALYZER),
         prior=weights,
-        facts={"sets": sorted(found)},
+        facts={"sets": sorted({one.group for one in examples})},
     )
+
+
+def _left_out(
+    examples: Sequence[LabelledRankings],
+    sound: Mapping[str, Sequence[Read]],
+    weights: Mapping[str, float],
+) -> list[float]:
+    """Means by task of the model that was fitted on other sets, ``FITTED`` questions of each."""
+    means = []
+    for task, own in sound.items():
+        count: dict[str, int] = {}
+        kept = []
+        for one in examples:
+            count[one.group] = count.get(one.group, 0) + 1
+            same_set = one.group.partition(",")[0] == task.partition(",")[0]
+            if not same_set and count[one.group] <= FITTED:
+                kept.append(one)
+        model = fit_model(kept, weights) if kept else WeightModel()
+        means += _fused({task: own}, weights, model=model)
+    return means
 
 
 def _grid(fused: Mapping[str, Fusion]) -> list[tuple[str, Fusion]]:
@@ -194,7 +242,6 @@ def _grid(fused: Mapping[str, Fusion]) -> list[tuple[str, Fusion]]:
         ("bm25", lambda one: one["bm25"]),
         ("dense", lambda one: one["dense"]),
         ("interleave", fused["interleave"]),
-        ("adaptive", fused["adaptive"]),
     ]
     rows += [(f"rrf, k {k}", Rrf(RrfConfig(k=k)).run) for k in (1, 10, 60)]
     for scheme in ("min_max", "z_score", "theoretical", "softmax", "rank"):

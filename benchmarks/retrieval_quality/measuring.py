@@ -83,8 +83,10 @@ def measure(task: Task, found: Sequence[Found], fused: Mapping[str, Fusion]) -> 
         add(part, lambda one, part=part: one.rankings[part])  # type: ignore[misc]
     for name in FUSIONS:
         values[name] = ndcg(questions, [fused[name](one.rankings) for one in found])
-    with_feedback = [{**one.rankings, "feedback": one.feedback} for one in found]
-    values[WITH_FEEDBACK] = ndcg(questions, [fused[WITH_FEEDBACK](own) for own in with_feedback])
+    moved = [(one.rankings, one.feedback) for one in found if one.feedback is not None]
+    if len(moved) == len(found):
+        ranked = [fused[WITH_FEEDBACK]({**own, "feedback": again}) for own, again in moved]
+        values[WITH_FEEDBACK] = ndcg(questions, ranked)
     for kind, spoil in SPOILT.items():
         for part in PARTS:
             spoilt = spoil(found, part)

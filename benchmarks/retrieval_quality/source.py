@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from benchmarks.retrieval_quality.tasks import Question
 DEPTH = 100
 """Length of each ranking that is fused."""
 
-FEEDBACK = (3, 0.5)
+FEEDBACK = (1, 0.5)
 """Best passages that feedback is taken from, and their weight; chosen on the dev folds."""
 
 Fusion = Callable[[Mapping[str, Ranking]], Ranking]
@@ -40,13 +40,14 @@ class Found:
     Args:
         question: with the grades of the passages that stand for its relevant ones.
         rankings: ``bm25`` and ``dense``, by the product.
-        feedback: a second dense search that the fused ranking of these two has moved.
+        feedback: a second dense search that the fused ranking of these two has moved; None where
+            none was asked for.
         reference: ``bm25``, ``dense`` and ``hybrid``, by bare libraries.
     """
 
     question: Question
     rankings: Mapping[str, Ranking]
-    feedback: Ranking
+    feedback: Ranking | None
     reference: Mapping[str, Ranking] = field(default_factory=dict)
 
 
@@ -58,7 +59,7 @@ def retrieve(
     folder: Path,
     settings: Mapping[str, Any],
     fuse: Fusion,
-    feedback: tuple[int, float] = FEEDBACK,
+    feedback: tuple[int, float] | None = FEEDBACK,
     with_reference: bool = False,
 ) -> list[Found]:
     """Index a set and ask it.
@@ -71,7 +72,7 @@ def retrieve(
             settings the embeddings.
         settings: of ``corpora.local@1``, without its path.
         fuse: makes the ranking that feedback is taken from.
-        feedback: how many of its best passages, and their weight.
+        feedback: how many of its best passages, and their weight; None for no second search.
         with_reference: whether bare libraries answer too.
     """
     config = LocalCorpus.Config.model_validate({**settings, "path": str(folder / data.name)})
@@ -89,12 +90,14 @@ def retrieve(
             {"bm25": bm25.run(one.query), "dense": near}
             for one, near in zip(questions, dense, strict=True)
         ]
-        prf = PrfConfig(mode="dense", k=DEPTH, top=feedback[0], beta=feedback[1])
-        first = [
-            {"query": one.query, "ranking": fuse(own)}
-            for one, own in zip(questions, rankings, strict=True)
-        ]
-        moved = Prf(prf, corpus=corpus).run_batch(first, [RunContext() for _ in first])
+        moved: Sequence[Ranking | None] = [None] * len(questions)
+        if feedback is not None:
+            prf = PrfConfig(mode="dense", k=DEPTH, top=feedback[0], beta=feedback[1])
+            first = [
+                {"query": one.query, "ranking": fuse(own)}
+                for one, own in zip(questions, rankings, strict=True)
+            ]
+            moved = Prf(prf, corpus=corpus).run_batch(first, [RunContext() for _ in first])
         reference = Reference(data, corpus, questions) if with_reference else None
         return [
             Found(one, own, again, {} if reference is None else reference.rankings(one))
@@ -109,6 +112,54 @@ def _standing(question: Question, corpus: LocalCorpus) -> Question:
     for name, passage in zip(there, corpus.get(there, question.query), strict=True):
         grades[passage.id] = max(question.grades[name], grades.get(passage.id, 0))
     return Question(question.query, grades, question.fold, question.cluster)
+
+
+class Remembering(Embedder):
+    """An embedder that embeds each question once, however often it is asked.
+
+    Args:
+        inner: does the work; started by whoever made it.
+    """
+
+    def __init__(self, inner: Embedder) -> None:
+        super().__init__(inner.config)
+        self._inner = inner
+        self._known: dict[str, Floats] = {}
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The inner one's."""
+        return self._inner.name
+
+    @property
+    def dimension(self) -> int:
+        """See ``Embedder``."""
+        return self._inner.dimension
+
+    @property
+    def similarity(self) -> Literal["cosine", "dot"]:
+        """See ``Embedder``."""
+        return self._inner.similarity
+
+    def fingerprint(self) -> str:
+        """The inner one's: the vectors are its."""
+        return self._inner.fingerprint()
+
+    def embed_queries(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+        """See ``Embedder``."""
+        owners: dict[str, RunContext] = {}
+        for text, context in zip(texts, contexts, strict=True):
+            if text not in self._known:
+                owners.setdefault(text, context)
+        if owners:
+            found = self._inner.embed_queries(list(owners), list(owners.values()))
+            self._known.update(zip(owners, found, strict=True))
+        rows = [self._known[text] for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, self.dimension), dtype=np.float32)
+
+    def embed_passages(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+        """See ``Embedder``."""
+        return self._inner.embed_passages(texts, contexts)
 
 
 class Reference:

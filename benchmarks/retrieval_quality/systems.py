@@ -19,7 +19,7 @@ PARTS = ("bm25", "dense")
 FUSIONS = ("rrf", "weighted", "interleave", "adaptive")
 
 WITH_FEEDBACK = "adaptive with feedback"
-FEEDBACK_WEIGHTS: Mapping[str, float] = {"bm25": 0.4, "dense": 0.35, "feedback": 0.25}
+FEEDBACK_WEIGHTS: Mapping[str, float] = {"bm25": 0.34, "dense": 0.41, "feedback": 0.25}
 """Of the parts and the second search in ``WITH_FEEDBACK``, chosen on the dev folds."""
 
 

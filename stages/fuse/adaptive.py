@@ -14,6 +14,8 @@ from assay.pipeline.component import Config, Node, register, relative_to
 from assay.pipeline.context import RunContext
 from assay.pipeline.words import Ranking
 from assay.stages.fuse.evidence import signals_of
+from assay.stages.fuse.pool import look_at
+from assay.stages.fuse.texts import PHRASES, TITLES, raised
 from assay.stages.fuse.weight_model import WeightModel, read
 
 
@@ -43,6 +45,20 @@ class AdaptiveConfig(Config):
         le=1000,
         description="hits of each ranking whose texts are looked at; fewer cost less and tell less",
     )
+    phrases: float = Field(
+        PHRASES,
+        ge=0,
+        le=10,
+        description="how much it counts that a passage has neighbouring words of the query side by"
+        " side, beside the rankings' 1; 0 leaves it out",
+    )
+    titles: float = Field(
+        TITLES,
+        ge=0,
+        le=10,
+        description="how much it counts that one of the best passages names a passage's title, for"
+        " questions of several steps; 0 leaves it out",
+    )
     stemmer: StemmerName = Field(
         "english", description="language by which word endings are folded when texts are compared"
     )
@@ -60,12 +76,18 @@ class AdaptiveConfig(Config):
 class Adaptive(Node):
     """Fuse named rankings of one question, each as far as it can be believed for this query.
 
-    ``weighted_fusion`` with ``weight(r) = weights[r] * reliability(r)``: the reliability is the
-    probability, from the texts of the ranking's own hits, that its order has to do with the
+    First ``weighted_fusion`` with ``weight(r) = weights[r] * reliability(r)``: the reliability is
+    the probability, from the texts of the ranking's own hits, that its order has to do with the
     query's words; see ``assay.stages.fuse.evidence``. Where all rankings are in earnest it is near
     1 and this is ``fuse.weighted``. One that is out of order, or for something else, falls to a
     weight near 0, so that it costs little. With a ``model``, fitted coefficients of more signals
     (coverage, names and numbers, score shape, agreement) stand in the place of the formula.
+
+    Then passages are raised that have words of the query side by side, or a title that one of the
+    best passages names; see ``assay.stages.fuse.texts``. So even one ranking may change its order,
+    unless ``phrases`` and ``titles`` are 0. A passage that repeats the question gets all of
+    ``phrases``, as it gets the best scores of most searches; who lets strangers write into the
+    corpus wants a guard behind.
 
     The texts say little about short rankings: give 50 hits or more each. The weights are in the
     run record, as ``weight.<input>``. The result carries the query of the input whose name comes
@@ -123,14 +145,18 @@ class Adaptive(Node):
         query = joint_query(rankings, self.check_ports({"rankings": rankings}), self.name)
         context.check()
         named = {name: rankings[name] for name in sorted(rankings)}
-        signals = signals_of(query.text, named, analyzer=self._analyzer, look=self.config.look)
+        look = self.config.look
+        pool = look_at(query.text, named, analyzer=self._analyzer, look=look)
+        signals = signals_of(named, pool, look=look)
         weights = self._model.weights(signals, self.config.weights)
         context.note(**{f"weight.{name}": weight for name, weight in weights.items()})
-        return weighted_fusion(
-            query,
-            named,
-            scheme=self.config.normalise,
-            source=self.name,
-            weights=weights,
+        fused = weighted_fusion(
+            query, named, scheme=self.config.normalise, source=self.name, weights=weights
+        )
+        return raised(
+            fused,
+            pool,
+            phrases=self.config.phrases,
+            titles=self.config.titles,
             limit=self.config.depth,
         )

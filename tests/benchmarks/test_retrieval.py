@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,23 @@ import pytest
 
 from assay.corpora.dataset import load
 from assay.models.hash_embedder import HashEmbedder, HashEmbedderConfig
+from assay.models.protocols import Floats
+from assay.pipeline.context import RunContext
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 from benchmarks.retrieval import CORPUS, figures, main, measured, told
-from benchmarks.retrieval_quality.choosing import CORPORA, FEEDBACKS, Retrieved, choose, fit_model
+from benchmarks.retrieval_quality.choosing import (
+    CORPORA,
+    FEEDBACKS,
+    TEXTS,
+    Retrieved,
+    choose,
+    examples_of,
+    fit_model,
+)
 from benchmarks.retrieval_quality.measuring import Measured, measure
+from benchmarks.retrieval_quality.reading import read_texts
 from benchmarks.retrieval_quality.scoring import ndcg
-from benchmarks.retrieval_quality.source import FEEDBACK, Found, retrieve
+from benchmarks.retrieval_quality.source import Found, Remembering, retrieve
 from benchmarks.retrieval_quality.systems import exchanged, fusions, shuffled
 from benchmarks.retrieval_quality.tasks import TASKS, Question, Task, fold_of, questions_of, read
 
@@ -234,7 +245,7 @@ def test_the_model_is_fitted_on_what_it_is_given(tmp_path: Path) -> None:
         settings={},
         fuse=fusions(WEIGHTS)["rrf"],
     )
-    model = fit_model({"animals": found}, WEIGHTS)
+    model = fit_model(examples_of({"animals": found}), WEIGHTS)
     assert model.facts["sets"] == ["animals"]
     assert model.facts["examples"] == 5
 
@@ -242,12 +253,10 @@ def test_the_model_is_fitted_on_what_it_is_given(tmp_path: Path) -> None:
 def test_settings_are_compared_on_what_they_may_be_chosen_on(tmp_path: Path) -> None:
     data = load(write(tmp_path))
     questions = questions_of(Task("animals", "animals"), data, 3)
-    asked: list[Mapping[str, Any]] = []
+    asked: list[tuple[Mapping[str, Any], tuple[int, float] | None]] = []
 
-    def retrieve_all(
-        settings: Mapping[str, Any], feedback: tuple[int, float] = FEEDBACK
-    ) -> Retrieved:
-        asked.append(settings)
+    def retrieve_all(settings: Mapping[str, Any], feedback: tuple[int, float] | None) -> Retrieved:
+        asked.append((settings, feedback))
         return {
             "animals": retrieve(
                 data,
@@ -261,9 +270,52 @@ def test_settings_are_compared_on_what_they_may_be_chosen_on(tmp_path: Path) -> 
         }
 
     said, model = choose(retrieve_all, chosen=CORPUS, weights=WEIGHTS)
-    assert asked[: len(CORPORA)] == list(CORPORA.values())
-    assert asked[len(CORPORA) :] == [CORPUS] * len(FEEDBACKS)
-    assert said.count("| animals | mean |") == 7
+    assert asked[: len(CORPORA)] == [(one, None) for one in CORPORA.values()]
+    assert {feedback for _, feedback in asked[len(CORPORA) :]} == set(FEEDBACKS)
+    assert all(settings == CORPUS for settings, _ in asked[len(CORPORA) :])
+    assert said.count("| animals | mean |") == 8
     assert "| weighted, softmax, dense 0.55 | " in said
+    assert f"| phrases {TEXTS[-1][0]}, titles {TEXTS[-1][1]} | " in said
     assert "| bm25, shuffled, 50 % | " in said
+    assert "| fitted on the other tasks | " in said
     assert model.facts["examples"] == 3
+
+
+def test_fusing_what_was_read_gives_what_the_node_gives(tmp_path: Path) -> None:
+    data = load(write(tmp_path))
+    found = retrieve(
+        data,
+        questions_of(Task("animals", "animals"), data, 100),
+        embedder=embedder(),
+        folder=tmp_path / "index",
+        settings={},
+        fuse=fusions(WEIGHTS)["rrf"],
+        feedback=None,
+    )
+    assert [one.feedback for one in found] == [None] * 5
+    for one in found:
+        read = read_texts(one.question, one.rankings)
+        expected = fusions(WEIGHTS)["adaptive"](one.rankings)
+        made = read.fused(WEIGHTS)
+        assert made.ids == expected.ids
+        assert [hit.score.value for hit in made.hits] == [hit.score.value for hit in expected.hits]
+
+
+def test_an_embedder_that_remembers_embeds_each_question_once() -> None:
+    asked: list[Sequence[str]] = []
+
+    class Telling(HashEmbedder):
+        def embed_queries(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
+            asked.append(texts)
+            return super().embed_queries(texts, contexts)
+
+    plain = Telling(HashEmbedderConfig(dimension=256))
+    remembering = Remembering(plain)
+    for texts in (["red fox", "owl", "red fox"], ["owl", "cow"], []):
+        contexts = [RunContext() for _ in texts]
+        found = remembering.embed_queries(texts, contexts)
+        assert found.shape == (len(texts), 256)
+        if texts:
+            assert found.tolist() == embedder().embed_queries(texts, contexts).tolist()
+    assert asked == [["red fox", "owl"], ["cow"]]
+    assert remembering.fingerprint() == plain.fingerprint()

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from assay.corpora.analyzer import Analyzer
+from assay.pipeline.context import RunContext
 from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
+from assay.stages.fuse.adaptive import Adaptive, AdaptiveConfig
 from assay.stages.fuse.weight_model import WeightModel
 from assay.training.fusion_weights import LabelledRankings, fit, out_of_order
 
@@ -73,3 +77,29 @@ def test_a_shuffled_ranking_keeps_passages_and_the_scores_at_their_places() -> N
     assert sorted(shuffled.ids) == sorted(ranking.ids)
     assert [hit.score for hit in shuffled.hits] == [hit.score for hit in ranking.hits]
     assert out_of_order(ranking, np.random.default_rng(1)) == shuffled
+
+
+def test_the_texts_count_as_they_do_in_the_node() -> None:
+    texts = {
+        "first": ("a kite that is red", ""),
+        "second": ("flown by anna lee", ""),
+        "third": ("a red kite is here", ""),
+        "fourth": ("born in may", "Anna Lee"),
+    }
+    hits = tuple(
+        Hit(Passage(name, name, text, LOCAL, title=title), Score(own, ScoreKind.COSINE, "t"))
+        for (name, (text, title)), own in zip(texts.items(), (1.0, 0.9, 0.8, 0.7), strict=True)
+    )
+    rankings = {"a": Ranking(Query("who flew the red kite", LOCAL), hits, "t")}
+    for right, phrases, titles, gain in (
+        ("third", 0.0, 0.0, 1 / math.log2(4)),
+        ("third", 10.0, 0.0, 1.0),
+        ("fourth", 0.0, 0.0, 1 / math.log2(5)),
+        ("fourth", 0.0, 5.0, 1.0),
+    ):
+        example = LabelledRankings(rankings, {right: 1})
+        model = fit([example], analyzer=ANALYZER, phrases=phrases, titles=titles)
+        assert model.facts["ndcg@10"] == pytest.approx(gain, abs=1e-6)
+        config = AdaptiveConfig(phrases=phrases, titles=titles, stemmer="none", stop_words="none")
+        place = Adaptive(config).run(rankings, RunContext()).ids.index(right)
+        assert 1 / math.log2(place + 2) == pytest.approx(gain)

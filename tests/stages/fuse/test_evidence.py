@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from assay.corpora.analyzer import Analyzer
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 from assay.stages.fuse.evidence import Signals, names_and_numbers, signals_of
+from assay.stages.fuse.pool import look_at
 
 LOCAL = Scope("local")
 ANALYZER = Analyzer()
@@ -24,23 +25,47 @@ def ranked(texts: dict[str, str], scores: list[float] | None = None) -> Ranking:
 
 
 def signals(text: str, look: int = 100, **rankings: Ranking) -> dict[str, Signals]:
-    return signals_of(text, rankings, analyzer=ANALYZER, look=look)
+    pool = look_at(text, rankings, analyzer=ANALYZER, look=look)
+    return signals_of(rankings, pool, look=look)
 
 
 FORWARD = {"x": "red fox runs home", "y": "blue cow sits down", "z": "old owl flies up"}
 
 
 def test_order_and_reliability_of_three_passages_by_hand() -> None:
-    # Evidence is (e, 0, 0) by place; -ln(place) is (0, -0.6931, -1.0986), its mean -0.5973.
+    # Evidence is (e, 0, 0) by place, and the lengths are alike; -ln(place) is (0, -0.6931, -1.0986), its mean -0.5973.
     # The correlation is 0.5973 / sqrt(0.61733 * 2/3) = 0.9310, turned round -0.7816.
     found = signals(
         "fox", good=ranked(FORWARD), bad=ranked({name: FORWARD[name] for name in "zyx"})
     )
     assert found["good"].order == pytest.approx(0.9310, abs=1e-4)
     assert found["bad"].order == pytest.approx(-0.7816, abs=1e-4)
-    # 1 / (1 + exp(-0.4 * 2 * (0.9310 - 0.2))) and the same with -0.7816.
-    assert math.exp(found["good"].reliability) == pytest.approx(0.6422, abs=1e-4)
-    assert math.exp(found["bad"].reliability) == pytest.approx(0.3132, abs=1e-4)
+    # 1 / (1 + exp(-0.45 * 2 * (0.9310 - 0.225))) and the same with -0.7816.
+    assert math.exp(found["good"].reliability) == pytest.approx(0.6537, abs=1e-4)
+    assert math.exp(found["bad"].reliability) == pytest.approx(0.2878, abs=1e-4)
+
+
+def test_more_is_expected_of_a_ranking_by_scores_that_count_words() -> None:
+    hits = ranked(FORWARD).hits
+    by_words = Ranking(
+        Query("q", LOCAL),
+        tuple(Hit(one.passage, Score(1.0, ScoreKind.BM25, "t")) for one in hits),
+        "t",
+    )
+    # 1 / (1 + exp(-0.6 * 2 * (0.9310 - 0.3)))
+    found = signals("fox", words=by_words)["words"]
+    assert math.exp(found.reliability) == pytest.approx(0.6807, abs=1e-4)
+
+
+def test_long_passages_above_are_no_sign_of_a_sound_order() -> None:
+    # Of passages of 1, 3, 7 and 15 words those of double length have a word more of the query.
+    asked = ["fox", "owl", "cow", "hen"]
+    kinds = [" ".join([*asked[:n], *["word"] * (2 ** (n + 1) - 1 - n)]) for n in range(4)]
+    texts = {f"p{n:02}": kinds[3 - n // 10] for n in range(40)}
+    assert abs(signals("fox owl cow hen", one=ranked(texts))["one"].order) < 0.3
+    # The same words in passages of one length tell.
+    alike = {name: f"{text} {'word ' * (15 - len(text.split()))}" for name, text in texts.items()}
+    assert signals("fox owl cow hen", one=ranked(alike))["one"].order > 0.8
 
 
 def test_evidence_counts_rare_terms_and_repetition_more() -> None:
@@ -60,11 +85,11 @@ def test_evidence_counts_rare_terms_and_repetition_more() -> None:
 
 def test_a_hundred_hits_decide_and_a_few_do_not() -> None:
     for size, sure in ((100, 0.999), (3, 0.65)):
-        texts = {f"p{n:03}": "fox " * (n < size // 2) + "word here" for n in range(size)}
+        texts = {f"p{n:03}": f"{'fox' if n < size // 2 else 'owl'} is here" for n in range(size)}
         reverse = dict(reversed(texts.items()))
         found = signals("fox", good=ranked(texts), bad=ranked(reverse))
         assert math.exp(found["good"].reliability) == pytest.approx(sure, abs=0.02)
-        assert math.exp(found["bad"].reliability) == pytest.approx(1 - sure, abs=0.05)
+        assert math.exp(found["bad"].reliability) == pytest.approx(1 - sure, abs=0.07)
 
 
 def test_where_no_passage_has_the_words_nothing_is_known() -> None:
@@ -75,8 +100,8 @@ def test_where_no_passage_has_the_words_nothing_is_known() -> None:
 
 
 def test_a_ranking_without_the_words_that_others_have_is_doubted() -> None:
-    having = {f"h{n:03}": "fox " * (60 - n) + "word" for n in range(60)}
-    lacking = {f"l{n:03}": "word here" for n in range(60)}
+    having = {f"h{n:03}": "fox " * (60 - n) + "word " * (n + 1) for n in range(60)}
+    lacking = {f"l{n:03}": "word " * 61 for n in range(60)}
     found = signals("fox", a=ranked(having), b=ranked(lacking))
     assert found["b"].order == 0.0
     assert found["b"].reliability < math.log(0.02) < math.log(0.98) < found["a"].reliability

@@ -1,0 +1,1 @@
+"""Rerankers over windows with simulated rankers: what ``benchmarks/rerank.py`` measures."""

@@ -55,7 +55,7 @@ CLOSE = 1e-3
 ZEPHYR = "rank_zephyr_template.yaml"
 STAND_INS = {
     "vllm.outputs": ("RequestOutput",),
-    "vllm": (),
+    "vllm": ("RequestOutput", "SamplingParams", "LLM"),
     "rank_llm.rerank.listwise.rank_fid": ("RankFiDDistill", "RankFiDScore"),
 }
 """What rank_llm imports beside the sliding window, with the names that it takes from there."""
@@ -201,6 +201,10 @@ class Answering(Scripted):
     def answer(self, prompt: str) -> str:
         """The order."""
         return answer(prompt)
+
+    def count_tokens(self, text: str) -> int:
+        """Words, as the other library is made to count."""
+        return len(text.split())
 
 
 def rank_llm_ranker() -> Any:

@@ -206,9 +206,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not some:
             parser.error(f"no method begins with {' or '.join(options.only)}")
         seeds = options.seeds
-        found = {n: run(some, n, seeds, options.processes) for n in options.passages}
         options.out.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(to_json(found, seeds)), encoding="utf-8")
+        found = {}
+        for n in options.passages:
+            found[n] = run(some, n, seeds, options.processes)
+            kept.write_text(json.dumps(to_json(found, seeds)), encoding="utf-8")
     text = markdown(found, seeds)
     (options.out / "table.md").write_text(text, encoding="utf-8")
     (options.out / "fronts.html").write_text(pictures(found), encoding="utf-8")

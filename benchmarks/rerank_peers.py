@@ -202,10 +202,6 @@ class Answering(Scripted):
         """The order."""
         return answer(prompt)
 
-    def count_tokens(self, text: str) -> int:
-        """Words, as the other library is made to count."""
-        return len(text.split())
-
 
 def rank_llm_ranker() -> Any:
     """rank_llm's listwise reranker around ``answer``."""

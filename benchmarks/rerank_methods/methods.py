@@ -135,7 +135,7 @@ def _pairwise() -> Iterator[Method]:
     yield pairs("neighbours 3", 1000, sampler="neighbours", reach=3)
     for aggregator in (
         "win_rate", "pagerank", "bradley_terry", "eigenvector", "rank_centrality", "elo", "kemeny",
-        "kwik_sort", "tour",
+        "kwik_sort",
     ):  # fmt: skip
         yield pairs(f"cyclic .3, {aggregator}", aggregator=aggregator)
     yield Method("kwik sort", "kwik_sort", {"both_orders": False}, 2, writes=False)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.corpora.loaders.loaded import Loaded, Source, Unreadable
 from assay.corpora.loaders.pdf_messages import loaded_of, request_of
-from assay.corpora.loaders.pdf_process import Crashed, Idle, PdfProcess, TookTooLong, usual_command
+from assay.corpora.loaders.pdf_process import Crashed, Gone, PdfProcess, TookTooLong, usual_command
 from assay.pipeline.errors import UsageError
 
 
@@ -63,8 +63,8 @@ class Workers:
             worker = self._taken()
             try:
                 answer = worker.ask(request, limit)
-            except Idle:
-                worker.end()  # it had nothing to do for long and had just gone
+            except Gone:
+                worker.end()  # perhaps not over this file: a new worker tells
                 continue
             except TookTooLong as error:
                 worker.end()

@@ -19,11 +19,11 @@ class TookTooLong(Exception):
 
 
 class Crashed(Exception):
-    """The worker died before it answered; the message says how."""
+    """The worker died over its first file; the message says how."""
 
 
-class Idle(Exception):
-    """The worker, which had answered before, was gone when it was asked."""
+class Gone(Exception):
+    """The worker, which had answered before, died: of this file, or of something before it."""
 
 
 def usual_command() -> list[str]:
@@ -82,11 +82,11 @@ class PdfProcess:
 
         Raises:
             TookTooLong: if no answer came in time.
-            Crashed: if the worker died.
-            Idle: if it was gone already.
+            Crashed: if the worker died over its first file.
+            Gone: if it died and had answered before. It may have ended for want of work, been
+                killed between two files, or been worn out by the files before; so the file
+                deserves a worker of its own, which tells.
         """
-        if self._has_answered and self._process.poll() is not None:
-            raise Idle
         try:
             self._requests.write(json.dumps(request).encode() + b"\n")
             self._requests.flush()
@@ -98,8 +98,8 @@ class PdfProcess:
             raise TookTooLong from None
         if not answer.endswith(b"\n"):
             code = self._process.wait()
-            if code == 0 and self._has_answered:
-                raise Idle  # it was about to end when it was asked
+            if self._has_answered:
+                raise Gone
             raise Crashed(f"signal {-code}" if code < 0 else f"exit code {code}")
         self._has_answered = True
         found: Mapping[str, Any] = json.loads(answer)

@@ -101,11 +101,19 @@ def stage(output: object, context: RunContext | None) -> dict[str, Any]:
 
 
 def _selection(selection: Selection) -> dict[str, Any]:
-    return {
+    entry: dict[str, Any] = {
         "passages": [_hit(hit) for hit in selection.kept],
         "kept": list(selection.ids),
         "dropped": [{"id": one.hit.passage.id, "reason": one.reason} for one in selection.dropped],
     }
+    if selection.reasons:
+        entry["reasons"] = dict(selection.reasons)
+    if selection.rationales:
+        entry["rationales"] = [
+            {"text": one.text, "flag": one.flag, "chosen": [list(pair) for pair in one.chosen]}
+            for one in selection.rationales
+        ]
+    return entry
 
 
 def _verdicts(verdicts: Verdicts) -> dict[str, Any]:

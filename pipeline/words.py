@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Day  # a field is called date
 from enum import StrEnum
 from typing import TypeAlias
@@ -219,17 +219,61 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Rationale:
+    """One thing that the evidence should show, and the passages that were chosen for it.
+
+    Args:
+        text: what to look for.
+        flag: what would make a passage suspicious in this respect, for a verifier; '' for none.
+        chosen: ids of the passages that it chose, each with the score that chose it.
+    """
+
+    text: str
+    flag: str = ""
+    chosen: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """What goes on towards the generator, and what does not. May be empty."""
+    """What goes on towards the generator, and what does not. May be empty.
+
+    Args:
+        query: the query that was selected for.
+        kept: the passages that go on, in the order in which the generator reads them.
+        dropped: the others, each with the reason.
+        reasons: id of a kept passage to one sentence that says why it was kept.
+        rationales: what the passages were chosen by, where a selector has that.
+    """
 
     query: Query
     kept: tuple[Hit, ...]
     dropped: tuple[Dropped, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    rationales: tuple[Rationale, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Ids of the kept passages, in order."""
         return tuple(hit.passage.id for hit in self.kept)
+
+    def narrowed(
+        self, kept: tuple[Hit, ...], dropped: tuple[Dropped, ...], reasons: Mapping[str, str] = {}
+    ) -> Selection:
+        """What a later step leaves of this selection.
+
+        Args:
+            kept: the hits that still go on; their passages may have been shortened.
+            dropped: the others, with that step's reasons; they come after the ones before.
+            reasons: of that step, by passage id; a passage without one keeps the reason it has.
+        """
+        why = {**self.reasons, **reasons}
+        ids = [hit.passage.id for hit in kept]
+        return replace(
+            self,
+            kept=kept,
+            dropped=self.dropped + dropped,
+            reasons={one: why[one] for one in ids if one in why},
+        )
 
 
 @dataclass(frozen=True, slots=True)

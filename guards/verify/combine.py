@@ -8,7 +8,7 @@ from pydantic import Field
 
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.errors import UsageError, nearest
-from assay.pipeline.words import Dropped, Flag, Selection, Verdicts
+from assay.pipeline.words import Dropped, Flag, Hit, Selection, Verdicts
 
 
 class CombineConfig(Config):
@@ -63,7 +63,8 @@ class Combine(Node):
         if problems:
             raise UsageError("verify.combine: " + "; ".join(problems))
         flags = {name: _by_passage(name, verdicts[name], selection) for name in sorted(verdicts)}
-        kept, dropped = [], list(selection.dropped)
+        kept: list[Hit] = []
+        dropped: list[Dropped] = []
         for hit in selection.kept:
             found = [(name, flag) for name in flags for flag in flags[name][hit.passage.id]]
             reasons = [flag.reason for name, flag in found if self._drops(name, flag)]
@@ -71,7 +72,7 @@ class Combine(Node):
                 dropped.append(Dropped(hit, f"verifier: {reasons[0]}"))
             else:
                 kept.append(hit)
-        return Selection(selection.query, tuple(kept), tuple(dropped))
+        return selection.narrowed(tuple(kept), tuple(dropped))
 
     def _drops(self, check: str, flag: Flag) -> bool:
         rule = self.config.drop.get(check, False)

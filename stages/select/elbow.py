@@ -10,7 +10,8 @@ from pydantic import Field
 
 from assay.corpora.corpus import Corpus
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.words import Dropped, Hit, Query, Ranking, Selection
+from assay.pipeline.words import Hit, Query, Ranking, Selection
+from assay.stages.select.choice import chosen
 
 FLAT = 1e-9
 """A spread of gaps below this is rounding noise, not an elbow."""
@@ -52,26 +53,24 @@ class Elbow(Node):
         alike = ranking.alike[: config.depth]
         size = elbow([hit.score.value for hit in alike], z=config.z)
         size = min(max(size, config.min_k), config.max_k, len(hits))
-        kept = self._with_neighbours(hits[:size], query)
-        inside = {hit.passage.id for hit in kept}
-        dropped = tuple(
-            Dropped(hit, f"behind the elbow after {size}")
-            for hit in hits[size:]
-            if hit.passage.id not in inside
+        return chosen(
+            query,
+            ranking,
+            self._with_neighbours(hits[:size], query),
+            lambda place, _: f"place {place + 1}, behind the elbow after {size}",
         )
-        return Selection(query, kept, dropped)
 
-    def _with_neighbours(self, hits: Sequence[Hit], query: Query) -> tuple[Hit, ...]:
-        if not self.config.neighbours:
-            return tuple(hits)
+    def _with_neighbours(self, hits: Sequence[Hit], query: Query) -> list[tuple[Hit, str]]:
         own = {hit.passage.id for hit in hits}
-        kept: dict[str, Hit] = {}
-        for hit in hits:
-            kept.setdefault(hit.passage.id, hit)
+        kept: list[tuple[Hit, str]] = []
+        for place, hit in enumerate(hits, 1):
+            kept.append((hit, f"place {place}, before the elbow after {len(hits)}"))
+            if not self.config.neighbours:
+                continue
             for passage in self.corpus.neighbours(hit.passage, query, self.config.neighbours):
                 if passage.id not in own:
-                    kept.setdefault(passage.id, Hit(passage, hit.score))
-        return tuple(kept.values())
+                    kept.append((Hit(passage, hit.score), f"stands beside {hit.passage.id}"))
+        return kept
 
 
 def elbow(scores: Sequence[float], *, z: float = 1.0) -> int:

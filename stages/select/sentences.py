@@ -86,7 +86,8 @@ class Sentences(Node):
             around = range(place - self.config.before, place + self.config.after + 1)
             chosen.setdefault(pieces[one].hit, set()).update(around)
         kept: list[Hit] = []
-        dropped = list(selection.dropped)
+        dropped: list[Dropped] = []
+        reasons: dict[str, str] = {}
         for number, hit in enumerate(selection.kept):
             if number in chosen:
                 own = [
@@ -95,9 +96,10 @@ class Sentences(Node):
                     if piece.hit == number and piece.place in chosen[number]
                 ]
                 kept.append(_shortened(hit, own))
+                reasons[hit.passage.id] = f"{len(own)} of its sentences bear on the question"
             else:
                 dropped.append(Dropped(hit, "none of the best sentences is in it"))
-        return Selection(selection.query, tuple(kept), tuple(dropped))
+        return selection.narrowed(tuple(kept), tuple(dropped), reasons)
 
 
 def _cut(selection: Selection) -> list[_Piece]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.words import Dropped, Query, Ranking, Selection
+from assay.pipeline.words import Query, Ranking, Selection
+from assay.stages.select.choice import chosen
 
 
 class TopKConfig(Config):
@@ -23,5 +24,12 @@ class TopK(Node):
     def run(self, query: Query, ranking: Ranking) -> Selection:
         """Keep the first k hits; fewer where the ranking is shorter."""
         k = self.config.k
-        dropped = tuple(Dropped(hit, f"behind the first {k}") for hit in ranking.hits[k:])
-        return Selection(query, ranking.hits[:k], dropped)
+        return chosen(
+            query,
+            ranking,
+            [
+                (hit, f"place {place} of the first {k}")
+                for place, hit in enumerate(ranking.hits[:k], 1)
+            ],
+            lambda place, _: f"place {place + 1}, behind the first {k}",
+        )

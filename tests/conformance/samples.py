@@ -2,7 +2,8 @@
 
 To add a node, add an entry to ``samples``: its config, its resources, and two inputs
 or more, of tenants 'a' and 'b', whose outputs differ. A reranker has it in its own test,
-``tests/stages/rerank/test_<method>.py``, as a function ``sample``.
+``tests/stages/rerank/test_<method>.py``, as a function ``sample()``; a selector in
+``tests/stages/select/test_<method>.py``, as a function ``sample(corpus)``.
 """
 
 from __future__ import annotations
@@ -239,178 +240,190 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
         }
         for one in (A, B)
     )
-    return reranker_samples() | {
-        "abstain.confidence@1": Sample(
-            tuple(
-                {"answer": answer(one), "selection": kept_hits, "ranking": ranked(one)}
-                for one, kept_hits in ((A, selected(A)), (B, Selection(B, hits(B)[1:])))
+    return (
+        reranker_samples()
+        | selector_samples(corpus)
+        | {
+            "abstain.confidence@1": Sample(
+                tuple(
+                    {"answer": answer(one), "selection": kept_hits, "ranking": ranked(one)}
+                    for one, kept_hits in ((A, selected(A)), (B, Selection(B, hits(B)[1:])))
+                ),
+                resources={"calibrator": calibrator},
             ),
-            resources={"calibrator": calibrator},
-        ),
-        "abstain.evidence@1": Sample(
-            (
-                {"selection": selected(A)},
-                {"selection": Selection(B, hits(B)[1:])},
-                {"selection": Selection(B, ())},
+            "abstain.evidence@1": Sample(
+                (
+                    {"selection": selected(A)},
+                    {"selection": Selection(B, hits(B)[1:])},
+                    {"selection": Selection(B, ())},
+                ),
+                config={"kind": "logit", "threshold": 2.0},
             ),
-            config={"kind": "logit", "threshold": 2.0},
-        ),
-        "abstain.threshold@1": Sample(
-            ({"answer": answer(A)}, {"answer": answer(B, confidence=0.2)}),
-            config={"threshold": 0.5},
-        ),
-        "flow.pipeline@1": Sample(queries, config={"path": "inner.yaml"}, base=folder),
-        "flow.repeat@1": Sample(
-            queries,
-            config={
-                "path": "inner.yaml",
-                "times": 2,
-                "until": "outcome.confidence.value >= 1.5",
-            },
-            base=folder,
-        ),
-        "fuse.adaptive@1": Sample(tuple({"rankings": three(one)} for one in (A, B))),
-        "fuse.interleave@1": Sample(
-            tuple({"rankings": three(one)} for one in (A, B)), config={"first": "sparse"}
-        ),
-        "fuse.rrf@1": Sample(
-            tuple({"rankings": three(one)} for one in (A, B)),
-            config={"weights": {"dense": 1.0, "sparse": 0.5, "empty": 2.0}, "depth": 3},
-        ),
-        "fuse.weighted@1": Sample(
-            tuple({"rankings": three(one)} for one in (A, B)),
-            config={"weights": {"dense": 1.0, "sparse": 0.5, "empty": 2.0}, "depth": 3},
-        ),
-        "filter.date@1": Sample(
-            tuple({"ranking": dated(one)} for one in (A, B)),
-            config={"days_before": 30, "days_after": 0, "missing": "keep"},
-        ),
-        "filter.metadata@1": Sample(
-            tuple({"ranking": ranked(one)} for one in (A, B)), config={"where": "source = 'forum'"}
-        ),
-        "generate.extractive@1": Sample(kept, resources={"model": encoder}),
-        "generate.llm@1": Sample(kept, resources={"model": writer}),
-        "rails.grounded@1": Sample(
-            (
-                {"query": A, "draft": answer(A), "fallback": answer(A, text="A tuple.")},
-                {"query": B, "draft": answer(B, text="9 whales"), "fallback": answer(B)},
-                {
-                    "query": B,
-                    "draft": Abstention("x", AbstentionReason.UNVERIFIED, "nothing"),
-                    "fallback": Abstention("y", AbstentionReason.NO_EVIDENCE, "nothing"),
+            "abstain.threshold@1": Sample(
+                ({"answer": answer(A)}, {"answer": answer(B, confidence=0.2)}),
+                config={"threshold": 0.5},
+            ),
+            "flow.pipeline@1": Sample(queries, config={"path": "inner.yaml"}, base=folder),
+            "flow.repeat@1": Sample(
+                queries,
+                config={
+                    "path": "inner.yaml",
+                    "times": 2,
+                    "until": "outcome.confidence.value >= 1.5",
                 },
+                base=folder,
             ),
-            config={"min_logprob": None},
-        ),
-        "retrieve.bm25@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
-        "retrieve.dense@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
-        "retrieve.document@1": Sample(
-            tuple({"query": question(one, "\n\n".join(TEXTS[one]))} for one in TEXTS),
-            config={"max_words": 20, "max_sections": 2, "depth": 2},
-            resources={"corpus": corpus},
-        ),
-        "retrieve.document_first@1": Sample(
-            (*searched, {"query": question("b", "the shop of b1 in 1987")}),
-            config={"k": 3, "mode": "both", "documents": 1},
-            resources={"corpus": corpus},
-        ),
-        "retrieve.expand_neighbours@1": Sample(
-            tuple(
-                {"ranking": replace(one["ranking"], hits=one["ranking"].hits[:1])} for one in found
+            "fuse.adaptive@1": Sample(tuple({"rankings": three(one)} for one in (A, B))),
+            "fuse.interleave@1": Sample(
+                tuple({"rankings": three(one)} for one in (A, B)), config={"first": "sparse"}
             ),
-            resources={"corpus": corpus},
-        ),
-        "retrieve.graph@1": Sample(
-            found,
-            config={
-                "k": 4,
-                "terms": "all",
-                "weights": {"beside": 1.0, "shared": 1.0, "nearest": 0.5},
-            },
-            resources={"corpus": corpus},
-        ),
-        "retrieve.hybrid@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
-        "retrieve.prf@1": Sample(
-            tuple({"query": one["ranking"].query, **one} for one in found),
-            config={"mode": "dense", "k": 3, "bottom": 1},
-            resources={"corpus": corpus},
-        ),
-        "retrieve.sparse@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
-        "rewrite.multi_query@1": Sample(queries, resources={"language_model": writer}),
-        "rewrite.repair@1": Sample(
-            (
-                {"query": question("a", "what is a seqeunce")},
-                {"query": question("b", "is a fucntion  in `functoin`")},
+            "fuse.rrf@1": Sample(
+                tuple({"rankings": three(one)} for one in (A, B)),
+                config={"weights": {"dense": 1.0, "sparse": 0.5, "empty": 2.0}, "depth": 3},
             ),
-            resources={"corpus": corpus},
-        ),
-        "select.elbow@1": Sample(
-            found, config={"neighbours": 1, "max_k": 2}, resources={"corpus": corpus}
-        ),
-        "select.sentences@1": Sample(
-            kept, config={"max_sentences": 2, "after": 1}, resources={"model": encoder}
-        ),
-        "select.top_k@1": Sample(asked(), config={"k": 1}),
-        "verify.combine@1": Sample(
-            tuple(
-                {
-                    "selection": selected(one),
-                    "verdicts": {
-                        "quiet": _verdicts(one, {}),
-                        "loud": _verdicts(one, {"a0#0": 0.9, "b1#0": 0.4}),
-                        "sure": _verdicts(one, {"a0#0": 0.1, "a1#0": 0.1}),
+            "fuse.weighted@1": Sample(
+                tuple({"rankings": three(one)} for one in (A, B)),
+                config={"weights": {"dense": 1.0, "sparse": 0.5, "empty": 2.0}, "depth": 3},
+            ),
+            "filter.date@1": Sample(
+                tuple({"ranking": dated(one)} for one in (A, B)),
+                config={"days_before": 30, "days_after": 0, "missing": "keep"},
+            ),
+            "filter.metadata@1": Sample(
+                tuple({"ranking": ranked(one)} for one in (A, B)),
+                config={"where": "source = 'forum'"},
+            ),
+            "generate.extractive@1": Sample(kept, resources={"model": encoder}),
+            "generate.llm@1": Sample(kept, resources={"model": writer}),
+            "rails.grounded@1": Sample(
+                (
+                    {"query": A, "draft": answer(A), "fallback": answer(A, text="A tuple.")},
+                    {"query": B, "draft": answer(B, text="9 whales"), "fallback": answer(B)},
+                    {
+                        "query": B,
+                        "draft": Abstention("x", AbstentionReason.UNVERIFIED, "nothing"),
+                        "fallback": Abstention("y", AbstentionReason.NO_EVIDENCE, "nothing"),
                     },
-                }
-                for one in (A, B)
+                ),
+                config={"min_logprob": None},
             ),
-            config={"drop": {"loud": 0.3, "sure": True}},
-        ),
-        "verify.contradictions@1": Sample(
-            (
-                {
-                    "query": question("a", "in which year was the language released"),
-                    "selection": selected(A, "In the year 1990 the language was released."),
-                },
-                {
-                    "query": question("b", "in which year was the shop founded"),
-                    "selection": selected(B, "The shop was founded in the year 1901."),
-                },
-            )
-        ),
-        "verify.hidden_text@1": Sample(checked),
-        "verify.instructions@1": Sample(checked),
-        "verify.near_duplicates@1": Sample(checked),
-        "verify.provenance@1": Sample(
-            tuple({"selection": selected(one)} for one in (A, B)),
-            config={"trusted": ["handbook"]},
-        ),
-        "verify.question_echo@1": Sample(
-            (
-                {"query": A, "selection": selected(A, f"{A.text}? A whale.")},
-                {"query": B, "selection": selected(B)},
+            "retrieve.bm25@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
+            "retrieve.dense@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
+            "retrieve.document@1": Sample(
+                tuple({"query": question(one, "\n\n".join(TEXTS[one]))} for one in TEXTS),
+                config={"max_words": 20, "max_sections": 2, "depth": 2},
+                resources={"corpus": corpus},
             ),
-        ),
-    }
+            "retrieve.document_first@1": Sample(
+                (*searched, {"query": question("b", "the shop of b1 in 1987")}),
+                config={"k": 3, "mode": "both", "documents": 1},
+                resources={"corpus": corpus},
+            ),
+            "retrieve.expand_neighbours@1": Sample(
+                tuple(
+                    {"ranking": replace(one["ranking"], hits=one["ranking"].hits[:1])}
+                    for one in found
+                ),
+                resources={"corpus": corpus},
+            ),
+            "retrieve.graph@1": Sample(
+                found,
+                config={
+                    "k": 4,
+                    "terms": "all",
+                    "weights": {"beside": 1.0, "shared": 1.0, "nearest": 0.5},
+                },
+                resources={"corpus": corpus},
+            ),
+            "retrieve.hybrid@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
+            "retrieve.prf@1": Sample(
+                tuple({"query": one["ranking"].query, **one} for one in found),
+                config={"mode": "dense", "k": 3, "bottom": 1},
+                resources={"corpus": corpus},
+            ),
+            "retrieve.sparse@1": Sample(searched, config={"k": 3}, resources={"corpus": corpus}),
+            "rewrite.multi_query@1": Sample(queries, resources={"language_model": writer}),
+            "rewrite.repair@1": Sample(
+                (
+                    {"query": question("a", "what is a seqeunce")},
+                    {"query": question("b", "is a fucntion  in `functoin`")},
+                ),
+                resources={"corpus": corpus},
+            ),
+            "verify.combine@1": Sample(
+                tuple(
+                    {
+                        "selection": selected(one),
+                        "verdicts": {
+                            "quiet": _verdicts(one, {}),
+                            "loud": _verdicts(one, {"a0#0": 0.9, "b1#0": 0.4}),
+                            "sure": _verdicts(one, {"a0#0": 0.1, "a1#0": 0.1}),
+                        },
+                    }
+                    for one in (A, B)
+                ),
+                config={"drop": {"loud": 0.3, "sure": True}},
+            ),
+            "verify.contradictions@1": Sample(
+                (
+                    {
+                        "query": question("a", "in which year was the language released"),
+                        "selection": selected(A, "In the year 1990 the language was released."),
+                    },
+                    {
+                        "query": question("b", "in which year was the shop founded"),
+                        "selection": selected(B, "The shop was founded in the year 1901."),
+                    },
+                )
+            ),
+            "verify.hidden_text@1": Sample(checked),
+            "verify.instructions@1": Sample(checked),
+            "verify.near_duplicates@1": Sample(checked),
+            "verify.provenance@1": Sample(
+                tuple({"selection": selected(one)} for one in (A, B)),
+                config={"trusted": ["handbook"]},
+            ),
+            "verify.question_echo@1": Sample(
+                (
+                    {"query": A, "selection": selected(A, f"{A.text}? A whale.")},
+                    {"query": B, "selection": selected(B)},
+                ),
+            ),
+        }
+    )
 
 
 def reranker_samples() -> dict[str, Sample]:
-    """What ``sample`` of each ``tests/stages/rerank/test_<method>.py`` gives, by name."""
-    from tests.stages import rerank
+    """What ``sample()`` of each ``tests/stages/rerank/test_<method>.py`` gives, by name."""
+    return _beside("rerank")
 
+
+def selector_samples(corpus: Corpus) -> dict[str, Sample]:
+    """What ``sample(corpus)`` of each ``tests/stages/select/test_<method>.py`` gives, by name."""
+    return _beside("select", corpus)
+
+
+def _beside(family: str, *given: object) -> dict[str, Sample]:
+    folder = importlib.import_module(f"tests.stages.{family}")
     found: dict[str, Sample] = {}
-    for module in pkgutil.iter_modules(rerank.__path__):
+    for module in pkgutil.iter_modules(folder.__path__):
         if module.name.startswith("test_"):
             make = getattr(
-                importlib.import_module(f"{rerank.__name__}.{module.name}"), "sample", None
+                importlib.import_module(f"{folder.__name__}.{module.name}"), "sample", None
             )
             if make is not None:
-                found[f"rerank.{module.name.removeprefix('test_')}@1"] = make()
+                found[f"{family}.{module.name.removeprefix('test_')}@1"] = make(*given)
     return found
 
 
 def asked() -> Inputs:
     """What a reranker is asked, of both tenants."""
     return tuple({"query": one, "ranking": ranked(one)} for one in (A, B))
+
+
+def picked() -> Inputs:
+    """What a selector that goes on with a selection is asked, of both tenants."""
+    return tuple({"query": one, "selection": selected(one)} for one in (A, B))
 
 
 def sample_of(name: str, known: Mapping[str, Sample]) -> Sample:
@@ -422,7 +435,7 @@ def sample_of(name: str, known: Mapping[str, Sample]) -> Sample:
     if name not in known:
         raise AssertionError(
             f"the node '{name}' has no sample: add an entry '{name}' to samples() in"
-            " tests/conformance/samples.py (for a reranker: a function sample() in its test),"
+            " tests/conformance/samples.py (for a reranker or a selector: a function sample in its test),"
             " with its config, its resources and two inputs of tenants 'a' and 'b'"
         )
     return known[name]

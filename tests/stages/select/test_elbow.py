@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 
 from assay.corpora.corpus import Corpus
 from assay.stages.select.elbow import Elbow, ElbowConfig, elbow
-from assay.stages.select.top_k import TopK, TopKConfig
+from tests.conformance.samples import Sample, asked
 from tests.corpora.doubles import document, started
 from tests.words import hit, query, ranking
+
+
+def sample(corpus: Corpus) -> Sample:
+    return Sample(asked(), config={"neighbours": 1, "max_k": 2}, resources={"corpus": corpus})
 
 
 @pytest.mark.parametrize(
@@ -76,9 +80,3 @@ def test_neighbours_stand_behind_the_hit_that_brought_them_and_carry_its_score(
     assert {one.score for one in result.kept} == {found.score}
     positions = [one.passage.position for one in result.kept[1:]]
     assert positions == [found.passage.position - 1, found.passage.position + 1]
-
-
-def test_top_k_keeps_the_first_k_and_may_keep_none() -> None:
-    ranked = ranking(hit("a"), hit("b"))
-    assert TopK(TopKConfig(k=1)).run(query(), ranked).ids == ("a",)
-    assert TopK(TopKConfig(k=0)).run(query(), ranked).kept == ()

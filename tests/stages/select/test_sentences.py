@@ -5,14 +5,24 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.corpora.corpus import Corpus
 from assay.models.overlap_cross_encoder import OverlapCrossEncoder
 from assay.pipeline import RunContext, Selection
 from assay.pipeline.component import Config
 from assay.stages.select.sentences import Sentences, SentencesConfig
+from tests.conformance.samples import Sample, picked
 from tests.words import hit, query, selection
 
 FIRST = hit("a", "Lists grow. A tuple cannot change. Sets have no order.")
 SECOND = hit("b", "Bytes are small. What a tuple is good for is keys.")
+
+
+def sample(corpus: Corpus) -> Sample:
+    return Sample(
+        picked(),
+        config={"max_sentences": 2, "after": 1},
+        resources={"model": OverlapCrossEncoder(Config())},
+    )
 
 
 def run(given_selection: Selection, **config: int) -> Selection:

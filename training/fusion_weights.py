@@ -17,28 +17,13 @@ from assay.stages.fuse.evidence import signals_of
 from assay.stages.fuse.pool import Pool, look_at
 from assay.stages.fuse.texts import NAMING, PHRASES, TITLES
 from assay.stages.fuse.weight_model import SIGNALS, WeightModel
+from assay.training.labelled_rankings import LabelledRankings
 
 CUT = 10
 STEPS = (-2.0, -1.0, -0.5, -0.25, -0.1, 0.1, 0.25, 0.5, 1.0, 2.0)
 SWEEPS = 10
 LEAST_GAIN = 1e-5
 """A step must better the mean by more than this, so that noise moves nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledRankings:
-    """The rankings of one query with what is relevant to it.
-
-    Args:
-        rankings: by name.
-        grades: passage id to grade; above 0 for at least one.
-        group: examples of one group count together as much as every other group, such as a
-            data set.
-    """
-
-    rankings: Mapping[str, Ranking]
-    grades: Mapping[str, int]
-    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from assay.pipeline.words import Ranking
 from assay.stages.fuse.rrf import Rrf, RrfConfig
 from assay.stages.fuse.weight_model import WeightModel
 from assay.stages.fuse.weighted import Weighted, WeightedConfig
-from assay.training.fusion_weights import LabelledRankings, fit, out_of_order
+from assay.training.fusion_weights import fit, out_of_order
+from assay.training.labelled_rankings import LabelledRankings
 from benchmarks.retrieval_quality.measuring import SPOILT
 from benchmarks.retrieval_quality.reading import ANALYZER, Read, read_texts
 from benchmarks.retrieval_quality.scoring import ndcg

@@ -11,7 +11,8 @@ from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 from assay.stages.fuse.adaptive import Adaptive, AdaptiveConfig
 from assay.stages.fuse.weight_model import WeightModel
-from assay.training.fusion_weights import LabelledRankings, fit, out_of_order
+from assay.training.fusion_weights import fit, out_of_order
+from assay.training.labelled_rankings import LabelledRankings
 
 LOCAL = Scope("local")
 ANALYZER = Analyzer()

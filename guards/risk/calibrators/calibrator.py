@@ -1,0 +1,93 @@
+"""What every calibrator of one score gives: a probability for each score, and how to keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from assay.guards.risk.calibrators.beta import Beta
+from assay.guards.risk.calibrators.fitting import Values
+from assay.guards.risk.calibrators.isotonic import Isotonic
+from assay.guards.risk.calibrators.platt import Platt
+from assay.guards.risk.calibrators.temperature import Temperature
+from assay.guards.risk.calibrators.venn_abers import VennAbers
+from assay.pipeline.errors import DataError, UsageError, nearest
+
+
+class Calibrator(Protocol):
+    """A fitted map from scores to probabilities, rising with the score."""
+
+    def probabilities(self, scores: Sequence[float] | Values) -> Values:
+        """Of each score, 0 to 1, same shape."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """What ``from_json`` makes the same calibrator of."""
+
+
+METHODS: Mapping[str, type[Platt | Temperature | Beta | Isotonic | VennAbers]] = {
+    "platt": Platt,
+    "temperature": Temperature,
+    "beta": Beta,
+    "isotonic": Isotonic,
+    "venn_abers": VennAbers,
+}
+"""``temperature`` and ``beta`` take probabilities, the others any score."""
+
+
+def fit(method: str, scores: Sequence[float], right: Sequence[bool]) -> Calibrator:
+    """Fit a calibrator; on the tune fold only.
+
+    Args:
+        method: a name of ``METHODS``.
+        scores: of answers.
+        right: whether each is right.
+
+    Raises:
+        UsageError: for another name, or labels that teach nothing.
+    """
+    made: Calibrator = _named(method).fit(scores, right)
+    return made
+
+
+def to_json(calibrator: Calibrator) -> dict[str, Any]:
+    """The calibrator with its method."""
+    name = next(name for name, made in METHODS.items() if isinstance(calibrator, made))
+    return {"method": name, **calibrator.to_json()}
+
+
+def from_json(data: Mapping[str, Any]) -> Calibrator:
+    """The calibrator that ``to_json`` wrote.
+
+    Raises:
+        DataError: if it wrote something else.
+    """
+    make: Callable[..., Calibrator] = _named(str(data.get("method")))
+    try:
+        return make(**{key: value for key, value in data.items() if key != "method"})
+    except (TypeError, ValueError) as error:
+        raise DataError(f"this is no fitted calibrator ({error}): fit it again") from error
+
+
+def expected_calibration_error(
+    probabilities: Sequence[float], right: Sequence[bool], *, bins: int = 10
+) -> float:
+    """Mean distance of confidence and share of right answers over equal bins, by their size.
+
+    Biased upwards where bins hold few answers. Source: Naeini and others (2015).
+    """
+    values, labels = np.asarray(probabilities, dtype=float), np.asarray(right, dtype=float)
+    if not len(values):
+        raise UsageError("no answers to measure the calibration of")
+    places = np.minimum((values * bins).astype(int), bins - 1)
+    gaps = [
+        abs(float((values[places == one] - labels[places == one]).sum())) for one in range(bins)
+    ]
+    return sum(gaps) / len(values)
+
+
+def _named(method: str) -> Any:
+    if method not in METHODS:
+        raise UsageError(f"no calibrator '{method}'; {nearest(method, METHODS)}")
+    return METHODS[method]

@@ -16,7 +16,7 @@ from typing import Any
 from assay.guards.risk.attempts import earlier, question_digests, read_attempts, spending
 from assay.guards.risk.binomial import clopper_pearson_upper
 from assay.guards.risk.certificate import load_certificate
-from assay.guards.risk.losses import Count, Observation, Risk, Thresholds, coverage, right_rate
+from assay.guards.risk.losses import Count, Observation, Risk, Thresholds
 from assay.guards.risk.path import Walk, thawed_path, walk
 from assay.guards.risk.schema import (
     Certificate,
@@ -26,6 +26,7 @@ from assay.guards.risk.schema import (
     Share,
     statement,
 )
+from assay.guards.risk.tally import Tally
 from assay.pipeline.canonical import canonical_json, digest
 from assay.pipeline.errors import DataError
 
@@ -107,6 +108,7 @@ def results(
     """
     chosen = walked.chosen
     thresholds: Thresholds = {} if chosen is None else chosen.thresholds
+    tally = Tally(observations)
     return {
         "stopped_at": walked.rejected if walked.rejected < len(walked.steps) else None,
         "certified_path": tuple(
@@ -133,8 +135,8 @@ def results(
             )
             for risk, one, one_p in zip(risks, chosen.counts, chosen.p_values(risks), strict=True)
         ),
-        "utility": None if chosen is None else _share(right_rate(observations, thresholds)),
-        "coverage": None if chosen is None else _share(coverage(observations, thresholds)),
+        "utility": None if chosen is None else _share(tally.right_rate(thresholds)),
+        "coverage": None if chosen is None else _share(tally.coverage(thresholds)),
     }
 
 

@@ -140,49 +140,9 @@ def wrong(observation: Observation) -> bool:
     return observation.stratum == "unanswerable" or not observation.right
 
 
-def count(risk: Risk, observations: Sequence[Observation], thresholds: Thresholds) -> Count:
-    """Losses of a risk at given thresholds.
-
-    ``wrongful_abstention`` needs observations made with open gates; the others
-    need gates no stricter than ``thresholds``.
-    """
-    match risk.name:
-        case "hallucination":
-            given = [one for one in observations if answers(one, thresholds)]
-            return Count(sum(wrong(one) for one in given), len(given))
-        case "false_answer":
-            asked = [one for one in observations if one.stratum == "unanswerable"]
-            return Count(sum(answers(one, thresholds) for one in asked), len(asked))
-        case "poison_admitted":
-            asked = [one for one in observations if one.stratum == "poisoned"]
-            taken = [one for one in asked if one.poison_in_context and answers(one, thresholds)]
-            return Count(len(taken), len(asked))
-        case "wrongful_abstention":
-            able = [
-                one
-                for one in observations
-                if one.stratum == "answerable" and one.answered and one.right
-            ]
-            return Count(sum(not answers(one, thresholds) for one in able), len(able))
-        case _:
-            assert_never(risk.name)
-
-
 def max_p_value(risks: Sequence[Risk], counts: Sequence[Count]) -> float:
     """p-value of "some risk exceeds its level": the largest of the risks' own.
 
     An intersection-union test: no correction over risks is needed.
     """
     return max(p_value(one.k, one.n, risk.alpha) for risk, one in zip(risks, counts, strict=True))
-
-
-def right_rate(observations: Sequence[Observation], thresholds: Thresholds) -> Count:
-    """Utility: right answers, out of the answerable questions."""
-    asked = [one for one in observations if one.stratum == "answerable"]
-    given = [one for one in asked if answers(one, thresholds)]
-    return Count(sum(not wrong(one) for one in given), len(asked))
-
-
-def coverage(observations: Sequence[Observation], thresholds: Thresholds) -> Count:
-    """Answers given, out of all questions."""
-    return Count(sum(answers(one, thresholds) for one in observations), len(observations))

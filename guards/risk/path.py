@@ -17,10 +17,9 @@ from assay.guards.risk.losses import (
     Observation,
     Risk,
     Thresholds,
-    count,
     max_p_value,
-    right_rate,
 )
+from assay.guards.risk.tally import Tally
 from assay.pipeline.canonical import canonical_json
 from assay.pipeline.errors import DataError, UsageError
 
@@ -128,6 +127,7 @@ def measure(
         delta: size of the test on them.
     """
     sizes = Counter(one.stratum for one in observations)
+    tally = Tally(observations)
     points = []
     for thresholds in candidates:
         power = 1.0
@@ -136,9 +136,11 @@ def measure(
             growth = sum(tested.get(one, 0) for one in strata) / max(
                 1, sum(sizes[one] for one in strata)
             )
-            seen = count(risk, observations, thresholds)
+            seen = tally.count(risk, thresholds)
             power *= predicted_power(seen, round(seen.n * growth), risk.alpha, delta)
-        right = right_rate(observations, thresholds)
+            if power == 0.0:
+                break
+        right = tally.right_rate(thresholds)
         points.append(PathPoint(thresholds, power, right.k / right.n if right.n else 0.0))
     return points
 
@@ -208,10 +210,11 @@ def walk(
         delta: family-wise error rate.
     """
     steps: list[Step] = []
+    tally = Tally(observations)
 
     def p_values() -> Iterator[float]:
         for thresholds in points:
-            counts = tuple(count(risk, observations, thresholds) for risk in risks)
+            counts = tuple(tally.count(risk, thresholds) for risk in risks)
             steps.append(Step(thresholds, counts, max_p_value(risks, counts)))
             yield steps[-1].p_value
 

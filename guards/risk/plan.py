@@ -14,8 +14,9 @@ from assay.guards.risk.binomial import (
     sample_size,
 )
 from assay.guards.risk.folds import CalibrationItem
-from assay.guards.risk.losses import Observation, Risk, Thresholds, count
+from assay.guards.risk.losses import Observation, Risk, Thresholds
 from assay.guards.risk.schema import Diagnosis
+from assay.guards.risk.tally import Tally
 
 POWER = 0.9
 
@@ -120,7 +121,8 @@ def diagnose(
         delta: size of the next test.
         tested: whether the certify fold was looked at.
     """
-    counts = [count(risk, tune, surest) for risk in risks]
+    tally = Tally(tune)
+    counts = [tally.count(risk, surest) for risk in risks]
     ranked = sorted(
         zip(risks, counts, strict=True), key=lambda one: -p_value(one[1].k, one[1].n, one[0].alpha)
     )
@@ -170,7 +172,7 @@ def _abstention_floor(
     """(mu - alpha) / (1 - alpha) with mu a lower bound on the share of wrong answers."""
     for risk in risks:
         if risk.name == "hallucination":
-            opened = count(risk, tune, dict.fromkeys(thresholds))
+            opened = Tally(tune).count(risk, dict.fromkeys(thresholds))
             mu = clopper_pearson_lower(opened.k, opened.n, delta)
             return max(0.0, (mu - risk.alpha) / (1 - risk.alpha))
     return 0.0

@@ -14,9 +14,10 @@ from assay.guards.risk.calibrate import Observe, calibrate
 from assay.guards.risk.certificate import load_certificate
 from assay.guards.risk.folds import CalibrationItem, Shares, split
 from assay.guards.risk.ledger import Files, verify
-from assay.guards.risk.losses import Observation, Risk, Thresholds, answers, count
+from assay.guards.risk.losses import Observation, Risk, Thresholds, answers
 from assay.guards.risk.path import thawed_path
 from assay.guards.risk.schema import Certificate
+from assay.guards.risk.tally import Tally
 from assay.guards.risk.trial import Settings, plan_for
 from assay.pipeline.errors import DataError, UsageError
 from tests.guards.risk.worlds import NAMES, NOON, PARTS, World, risks, run
@@ -111,7 +112,7 @@ def test_the_loosest_gates_show_the_same_as_the_certified_ones() -> None:
         seen = world.observe(world.items(), gates)
         direct = world.observe(world.items(), strict)
         for risk in risks():
-            assert count(risk, seen, strict) == count(risk, direct, strict)
+            assert Tally(seen).count(risk, strict) == Tally(direct).count(risk, strict)
         assert [answers(one, strict) for one in seen] == [one.answered for one in direct]
 
 
@@ -306,7 +307,7 @@ def test_true_risk_is_rarely_above_the_certified_level(tmp_path: Path) -> None:
         if certificate.status == "CERTIFIED":
             issued += 1
             seen = World(skill=2.0, seed=99).observe(truth, certificate.values)
-            losses = [count(risk, seen, certificate.values) for risk in risks()]
+            losses = [Tally(seen).count(risk, certificate.values) for risk in risks()]
             violations += any(one.k / one.n > 0.1 for one in losses)
     assert issued >= 6
     assert violations <= 5

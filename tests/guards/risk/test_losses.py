@@ -14,12 +14,10 @@ from assay.guards.risk.losses import (
     Risk,
     RiskName,
     answers,
-    count,
-    coverage,
     max_p_value,
     passes,
-    right_rate,
 )
+from assay.guards.risk.tally import Tally
 from assay.pipeline.errors import DataError, UsageError
 
 
@@ -65,13 +63,13 @@ MIXTURE = (
 def test_losses_are_counted_over_the_stratum_they_are_about(
     name: RiskName, threshold: float | None, expected: Count
 ) -> None:
-    assert count(Risk(name, 0.1), MIXTURE, {"gate": threshold}) == expected
+    assert Tally(MIXTURE).count(Risk(name, 0.1), {"gate": threshold}) == expected
 
 
 def test_utility_and_coverage_are_counted() -> None:
-    assert right_rate(MIXTURE, {"gate": 0.6}) == Count(1, 4)
-    assert right_rate(MIXTURE, {"gate": None}) == Count(2, 4)
-    assert coverage(MIXTURE, {"gate": 0.6}) == Count(5, 9)
+    assert Tally(MIXTURE).right_rate({"gate": 0.6}) == Count(1, 4)
+    assert Tally(MIXTURE).right_rate({"gate": None}) == Count(2, 4)
+    assert Tally(MIXTURE).coverage({"gate": 0.6}) == Count(5, 9)
 
 
 def test_a_score_at_the_threshold_passes_and_zero_is_a_threshold() -> None:
@@ -122,7 +120,42 @@ def test_order_and_questions_that_are_never_answered_change_no_conditional_count
     order: list[Observation], name: RiskName, threshold: float
 ) -> None:
     risk, gates = Risk(name, 0.1), {"gate": threshold}
-    assert count(risk, order, gates) == count(risk, MIXTURE, gates)
+    assert Tally(order).count(risk, gates) == Tally(MIXTURE).count(risk, gates)
     if name == "hallucination":
         more = [*order, seen("x", right=None, score=None, answered=False)]
-        assert count(risk, more, gates) == count(risk, MIXTURE, gates)
+        assert Tally(more).count(risk, gates) == Tally(MIXTURE).count(risk, gates)
+
+
+observations = st.lists(
+    st.tuples(
+        st.sampled_from(["answerable", "unanswerable", "poisoned"]),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from([None, -1.0, 0.0, 0.5, 1.0]),
+        st.sampled_from([None, 0.0, 2.0]),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+gates = st.dictionaries(
+    st.sampled_from(["one", "two", "other"]), st.sampled_from([None, -1.0, 0.0, 0.5, 3.0])
+)
+
+
+@given(observations, gates)
+def test_a_tally_counts_what_each_question_does(
+    rows: list[tuple[Stratum, bool, bool, float | None, float | None, bool]],
+    thresholds: dict[str, float | None],
+) -> None:
+    asked = [
+        Observation(str(n), stratum, str(n), answered, right, {"one": one, "two": two}, poison)
+        for n, (stratum, answered, right, one, two, poison) in enumerate(rows)
+    ]
+    tally = Tally(asked)
+    given_out = [one for one in asked if answers(one, thresholds)]
+    assert tally.coverage(thresholds) == Count(len(given_out), len(asked))
+    bad = [one for one in given_out if one.stratum == "unanswerable" or not one.right]
+    assert tally.count(Risk("hallucination", 0.1), thresholds) == Count(len(bad), len(given_out))
+    taken = [one for one in given_out if one.stratum == "poisoned" and one.poison_in_context]
+    poisoned = sum(one.stratum == "poisoned" for one in asked)
+    assert tally.count(Risk("poison_admitted", 0.1), thresholds) == Count(len(taken), poisoned)

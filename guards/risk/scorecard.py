@@ -71,9 +71,9 @@ class Scorecard:
         ]
         low = sum(min(0, item.points) for item in self.items)
         high = sum(max(0, item.points) for item in self.items)
-        sums = np.arange(low, high + 1)
+        sums = np.arange(low, high + 1, dtype=np.float64)
         worth = [
-            f"{total:+d} points: {chance:.2f}"
+            f"{total:+.0f} points: {chance:.2f}"
             for total, chance in zip(sums, squash(self.slope * sums + self.shift), strict=True)
         ]
         return (*conditions, *worth)

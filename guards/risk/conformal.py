@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from assay.guards.risk.binomial import binomial_cdf, clopper_pearson_upper, max_failures
+from assay.guards.risk.binomial import binomial_cdf, max_failures
 from assay.pipeline.errors import UsageError
 
 ROUNDING = 1e-9
@@ -191,7 +191,8 @@ def rcps(losses: ArrayLike, alpha: float, delta: float) -> int | None:
     """First column from which on the upper bound of the mean loss is at most ``alpha``.
 
     Since the mean loss does not rise, a bound for each column by itself is enough. The bound is
-    that of Clopper and Pearson where all losses are 0 or 1, else that of Hoeffding and Bentkus.
+    that of Clopper and Pearson where all losses are 0 or 1, else that of Hoeffding and Bentkus; it
+    is at most ``alpha`` where the sum of the losses is at most ``allowed_with_confidence``.
     Source: Bates and others 2021, theorem 1.
 
     Args:
@@ -199,19 +200,10 @@ def rcps(losses: ArrayLike, alpha: float, delta: float) -> int | None:
         alpha: level of the mean loss, in (0, 1).
         delta: probability that the guarantee fails, in (0, 1).
     """
-    return _first(upper_bounds(losses, delta) <= alpha)
-
-
-def upper_bounds(losses: ArrayLike, delta: float) -> NDArray[np.float64]:
-    """The bounds that ``rcps`` compares, one a column; 1 where there are no questions."""
     table = non_increasing(losses)
-    n = len(table)
-    if n == 0:
-        return np.ones(table.shape[1])
-    totals = table.sum(axis=0)
-    if bool(np.isin(table, (0.0, 1.0)).all()):
-        return np.array([clopper_pearson_upper(int(k), n, delta) for k in totals])
-    return np.array([hoeffding_bentkus_upper(float(one), n, delta) for one in totals])
+    binary = bool(np.isin(table, (0.0, 1.0)).all())
+    allowed = allowed_with_confidence(len(table), alpha, delta, binary=binary)
+    return _first(table.sum(axis=0) <= allowed)
 
 
 def _ordered(scores: ArrayLike, alpha: float) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.guards.risk.calibrators.fitting import Values, labelled, logistic, squash
+from assay.models.calibrators.fitting import Values, labelled, logistic, squash
 from assay.pipeline.errors import DataError, UsageError
 
 COMPUTES = True

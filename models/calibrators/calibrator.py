@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from assay.guards.risk.calibrators.beta import Beta
-from assay.guards.risk.calibrators.fitting import Values
-from assay.guards.risk.calibrators.isotonic import Isotonic
-from assay.guards.risk.calibrators.platt import Platt
-from assay.guards.risk.calibrators.temperature import Temperature
-from assay.guards.risk.calibrators.venn_abers import VennAbers
+from assay.models.calibrators.beta import Beta
+from assay.models.calibrators.fitting import Values
+from assay.models.calibrators.isotonic import Isotonic
+from assay.models.calibrators.platt import Platt
+from assay.models.calibrators.temperature import Temperature
+from assay.models.calibrators.venn_abers import VennAbers
 from assay.pipeline.errors import DataError, UsageError, nearest
 
 

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.guards.risk.calibrators.beta import Beta
-from assay.guards.risk.calibrators.calibrator import (
+from assay.models.calibrators.beta import Beta
+from assay.models.calibrators.calibrator import (
     METHODS,
     expected_calibration_error,
     fit,
     from_json,
     to_json,
 )
-from assay.guards.risk.calibrators.isotonic import Isotonic
-from assay.guards.risk.calibrators.platt import Platt
-from assay.guards.risk.calibrators.temperature import Temperature
-from assay.guards.risk.calibrators.venn_abers import VennAbers
+from assay.models.calibrators.isotonic import Isotonic
+from assay.models.calibrators.platt import Platt
+from assay.models.calibrators.temperature import Temperature
+from assay.models.calibrators.venn_abers import VennAbers
 from assay.pipeline.errors import DataError, UsageError
 
 P = [0.05 + 0.1 * n for n in range(10)]

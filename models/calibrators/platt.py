@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.guards.risk.calibrators.fitting import Values, labelled, logistic, squash
+from assay.models.calibrators.fitting import Values, labelled, logistic, squash
 
 COMPUTES = True
 """Part of the code of every component that imports it (``assay.pipeline.identity``)."""

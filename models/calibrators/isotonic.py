@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from assay.guards.risk.calibrators.fitting import Values, labelled
+from assay.models.calibrators.fitting import Values, labelled
 
 COMPUTES = True
 """Part of the code of every component that imports it (``assay.pipeline.identity``)."""

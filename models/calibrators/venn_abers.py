@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.guards.risk.calibrators.fitting import Values, labelled
-from assay.guards.risk.calibrators.isotonic import pooled
+from assay.models.calibrators.fitting import Values, labelled
+from assay.models.calibrators.isotonic import pooled
 
 COMPUTES = True
 """Part of the code of every component that imports it (``assay.pipeline.identity``)."""

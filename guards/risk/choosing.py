@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never, get_args
@@ -47,11 +48,13 @@ class Measure:
         """Upper bound, wrong with probability at most ``delta``; 1 for no losses."""
         if not losses:
             return 1.0
+        if not all(0.0 <= loss <= 1.0 for loss in losses):
+            raise UsageError("a loss must lie in [0, 1]")
         match self.name:
             case "mean":
                 if all(loss in (0.0, 1.0) for loss in losses):
                     return clopper_pearson_upper(round(sum(losses)), len(losses), delta)
-                return hoeffding_bentkus_upper(losses, delta)
+                return hoeffding_bentkus_upper(math.fsum(losses), len(losses), delta)
             case "quantile":
                 return one_quantile_upper(losses, beta=self.beta, delta=delta)
             case "tail":

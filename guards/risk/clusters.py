@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -38,4 +39,4 @@ def cluster_p_value(losses: Mapping[str, Sequence[float]], alpha: float) -> floa
         alpha: the level, in (0, 1).
     """
     means = [sum(own) / len(own) for own in losses.values() if own]
-    return hoeffding_bentkus_p_value(means, alpha)
+    return hoeffding_bentkus_p_value(math.fsum(means), len(means), alpha)

@@ -18,7 +18,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from assay.guards.risk.binomial import binomial_cdf, max_failures
+from assay.guards.risk.binomial import max_failures
+from assay.guards.risk.mean_bounds import hoeffding_bentkus_p_value
 from assay.pipeline.errors import UsageError
 
 ROUNDING = 1e-9
@@ -108,51 +109,11 @@ def allowed_with_confidence(n: int, alpha: float, delta: float, *, binary: bool)
     if binary:
         most = max_failures(n, alpha, delta)
         return -1.0 if most is None else float(most)
-    if hoeffding_bentkus_p(0.0, n, alpha) > delta:
+    if hoeffding_bentkus_p_value(0.0, n, alpha) > delta:
         return -1.0
-    return _bisect(lambda total: hoeffding_bentkus_p(total, n, alpha) <= delta, 0.0, n * alpha)[0]
-
-
-def hoeffding_bentkus_p(total: float, n: int, alpha: float) -> float:
-    """p-value of "the mean loss exceeds alpha" for losses in [0, 1].
-
-    The smaller of Hoeffding's ``exp(-n kl(mean, alpha))`` and Bentkus' ``e P(Bin(n, alpha) <=
-    ceil(total))``. Source: Bates and others 2021, Distribution-Free Risk-Controlling Prediction
-    Sets, section 3.1; Angelopoulos and others 2021, Learn then Test.
-
-    Args:
-        total: sum of the losses, 0 to n.
-        n: questions; 0 gives 1.
-        alpha: the level, in (0, 1).
-
-    Raises:
-        UsageError: for impossible values.
-    """
-    if not 0.0 <= total <= n + ROUNDING or not 0.0 < alpha < 1.0:
-        raise UsageError(
-            f"expected 0 <= total <= n and 0 < alpha < 1, found {total=}, {n=}, {alpha=}"
-        )
-    if n == 0:
-        return 1.0
-    mean = min(total / n, alpha)
-    hoeffding = math.exp(-n * (_part(mean, alpha) + _part(1 - mean, 1 - alpha)))
-    bentkus = math.e * binomial_cdf(math.ceil(total - ROUNDING), n, alpha)
-    return min(1.0, hoeffding, bentkus)
-
-
-def hoeffding_bentkus_upper(total: float, n: int, delta: float) -> float:
-    """Upper confidence bound on a mean of losses in [0, 1]; 1 where nothing better is shown.
-
-    Args:
-        total: sum of the losses, 0 to n.
-        n: questions.
-        delta: probability that the bound is below the truth, in (0, 1).
-    """
-    if not 0.0 < delta < 1.0:
-        raise UsageError(f"delta must lie in (0, 1), found {delta}")
-    if n == 0 or total >= n:
-        return 1.0
-    return _bisect(lambda rate: hoeffding_bentkus_p(total, n, rate) > delta, total / n, 1.0)[1]
+    return _bisect(
+        lambda total: hoeffding_bentkus_p_value(total, n, alpha) <= delta, 0.0, n * alpha
+    )[0]
 
 
 def non_increasing(losses: ArrayLike) -> NDArray[np.float64]:
@@ -213,11 +174,6 @@ def _ordered(scores: ArrayLike, alpha: float) -> NDArray[np.float64]:
     if bool(np.isnan(found).any()):
         raise UsageError("a conformal score is NaN: what has no score is minus infinity")
     return found
-
-
-def _part(share: float, level: float) -> float:
-    """One term of the divergence of two coins."""
-    return 0.0 if share == 0.0 else share * math.log(share / level)
 
 
 def _first(holds: NDArray[np.bool_]) -> int | None:

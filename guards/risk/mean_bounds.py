@@ -18,61 +18,60 @@ STEPS = 200
 """Bisections of [0, 1]: more than a double can tell apart."""
 
 
-def hoeffding_p_value(losses: Sequence[float], alpha: float) -> float:
+def hoeffding_p_value(total: float, n: int, alpha: float) -> float:
     """``exp(-2 n (alpha - mean)^2)``, Hoeffding (1963), theorem 1.
 
     Args:
-        losses: each in [0, 1], independent; none tells nothing, so p is 1.
+        total: sum of n losses, each in [0, 1], independent; 0 to n.
+        n: questions; 0 tells nothing, so p is 1.
         alpha: the level, in (0, 1); tested is "the mean exceeds alpha".
 
     Raises:
-        UsageError: for a loss outside [0, 1] or NaN, or an ``alpha`` outside (0, 1).
+        UsageError: for a sum that n losses cannot have, or an ``alpha`` outside (0, 1).
     """
-    n, mean = _mean(losses, alpha)
-    return math.exp(-2 * n * max(0.0, alpha - mean) ** 2) if n else 1.0
+    mean = _mean(total, n, alpha)
+    return math.exp(-2 * n * max(0.0, alpha - mean) ** 2)
 
 
-def chernoff_p_value(losses: Sequence[float], alpha: float) -> float:
+def chernoff_p_value(total: float, n: int, alpha: float) -> float:
     """``exp(-n kl(mean, alpha))`` below the level and 1 above, Hoeffding (1963), equation 2.1."""
-    n, mean = _mean(losses, alpha)
-    return math.exp(-n * relative_entropy(min(mean, alpha), alpha)) if n else 1.0
+    mean = _mean(total, n, alpha)
+    return math.exp(-n * relative_entropy(min(mean, alpha), alpha))
 
 
-def bentkus_p_value(losses: Sequence[float], alpha: float) -> float:
+def bentkus_p_value(total: float, n: int, alpha: float) -> float:
     """e times the binomial tail of the sum, rounded up; Bentkus (2004).
 
-    >>> round(bentkus_p_value([1.0] * 4 + [0.0] * 96, 0.1), 6)
+    >>> round(bentkus_p_value(4, 100, 0.1), 6)
     0.064453
     """
-    n, _ = _mean(losses, alpha)
-    if not n:
-        return 1.0
-    return min(1.0, math.e * binomial_cdf(math.ceil(math.fsum(losses) - ROUNDING), n, alpha))
+    _mean(total, n, alpha)
+    return min(1.0, math.e * binomial_cdf(math.ceil(total - ROUNDING), n, alpha))
 
 
-def hoeffding_bentkus_p_value(losses: Sequence[float], alpha: float) -> float:
+def hoeffding_bentkus_p_value(total: float, n: int, alpha: float) -> float:
     """The smaller of Chernoff's and Bentkus's p-values, which is one too.
 
     Both come from the same tail bound: Bates and others, Distribution-free risk-controlling
     prediction sets (2021), section 3.1.
     """
-    return min(chernoff_p_value(losses, alpha), bentkus_p_value(losses, alpha))
+    return min(chernoff_p_value(total, n, alpha), bentkus_p_value(total, n, alpha))
 
 
-def hoeffding_upper(losses: Sequence[float], delta: float) -> float:
+def hoeffding_upper(total: float, n: int, delta: float) -> float:
     """Upper bound on the mean, wrong with probability at most ``delta``; 1 for no losses."""
-    n, mean = _mean(losses, delta)
+    mean = _mean(total, n, delta)
     return min(1.0, mean + math.sqrt(math.log(1 / delta) / (2 * n))) if n else 1.0
 
 
-def hoeffding_bentkus_upper(losses: Sequence[float], delta: float) -> float:
-    """The largest mean that ``hoeffding_bentkus_p_value`` does not reject at ``delta``."""
-    return _largest_not_rejected(hoeffding_bentkus_p_value, losses, delta)
-
-
-def chernoff_upper(losses: Sequence[float], delta: float) -> float:
+def chernoff_upper(total: float, n: int, delta: float) -> float:
     """The largest mean that ``chernoff_p_value`` does not reject at ``delta``."""
-    return _largest_not_rejected(chernoff_p_value, losses, delta)
+    return _largest_not_rejected(chernoff_p_value, total, n, delta)
+
+
+def hoeffding_bentkus_upper(total: float, n: int, delta: float) -> float:
+    """The largest mean that ``hoeffding_bentkus_p_value`` does not reject at ``delta``."""
+    return _largest_not_rejected(hoeffding_bentkus_p_value, total, n, delta)
 
 
 def empirical_bernstein_upper(losses: Sequence[float], delta: float) -> float:
@@ -83,7 +82,10 @@ def empirical_bernstein_upper(losses: Sequence[float], delta: float) -> float:
     Returns:
         At most 1; 1 for fewer than two losses.
     """
-    n, mean = _mean(losses, delta)
+    if not all(0.0 <= loss <= 1.0 for loss in losses):
+        raise UsageError("a loss must lie in [0, 1]")
+    n, total = len(losses), math.fsum(losses)
+    mean = _mean(min(total, n), n, delta)
     if n < 2:
         return 1.0
     variance = math.fsum((loss - mean) ** 2 for loss in losses) / (n - 1)
@@ -104,27 +106,25 @@ def relative_entropy(p: float, q: float) -> float:
     return total
 
 
-def _mean(losses: Sequence[float], level: float) -> tuple[int, float]:
+def _mean(total: float, n: int, level: float) -> float:
     if not 0.0 < level < 1.0:
         raise UsageError(f"a level must lie in (0, 1), found {level}")
-    wrong = next((loss for loss in losses if not 0.0 <= loss <= 1.0), None)
-    if wrong is not None:
-        raise UsageError(f"a loss must lie in [0, 1], found {wrong}")
-    return len(losses), math.fsum(losses) / len(losses) if losses else 0.0
+    if not 0.0 <= total <= n + ROUNDING:
+        raise UsageError(f"the sum of {n} losses in [0, 1] lies in [0, {n}], found {total}")
+    return min(1.0, total / n) if n else 0.0
 
 
 def _largest_not_rejected(
-    p_value: Callable[[Sequence[float], float], float], losses: Sequence[float], delta: float
+    p_value: Callable[[float, int, float], float], total: float, n: int, delta: float
 ) -> float:
-    n, mean = _mean(losses, delta)
-    if n == 0:
+    low, high = _mean(total, n, delta), 1.0
+    if n == 0 or low == 1.0:
         return 1.0
-    low, high = mean, 1.0
     for _ in range(STEPS):
         middle = (low + high) / 2
         if middle in (low, high):
             break
-        if p_value(losses, middle) > delta:
+        if p_value(total, n, middle) > delta:
             low = middle
         else:
             high = middle

@@ -96,7 +96,7 @@ def table(
     return tuple(
         (
             distance,
-            hoeffding_bentkus_upper(losses, delta)
+            hoeffding_bentkus_upper(mean * n, n, delta)
             if distance == 0
             else risk_at_distance(mean, variance, n, distance=distance, delta=delta),
         )

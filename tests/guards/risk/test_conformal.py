@@ -9,19 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.guards.risk.binomial import binomial_cdf
+from assay.guards.risk.binomial import binomial_cdf, clopper_pearson_upper
 from assay.guards.risk.conformal import (
     allowed_in_expectation,
     allowed_with_confidence,
     conformal_quantile,
     crc,
-    hoeffding_bentkus_p,
-    hoeffding_bentkus_upper,
     lower_conformal_quantile,
     non_increasing,
     rcps,
-    upper_bounds,
 )
+from assay.guards.risk.mean_bounds import hoeffding_bentkus_p_value, hoeffding_bentkus_upper
 from assay.pipeline.errors import UsageError
 
 TEN = [0.12, 0.25, 0.31, 0.33, 0.47, 0.52, 0.58, 0.66, 0.71, 0.93]
@@ -115,7 +113,9 @@ def test_risk_control_matches_the_worked_table() -> None:
 
 def test_bounds_match_the_worked_table() -> None:
     expected = [0.988362, 0.870503, 0.699031, 0.490081, 0.368362, 0.225736]
-    assert upper_bounds(NINE, 0.1) == pytest.approx(expected, abs=1e-6)
+    counts = np.array(NINE).sum(axis=0)
+    bounds = [clopper_pearson_upper(int(k), 9, 0.1) for k in counts]
+    assert bounds == pytest.approx(expected, abs=1e-6)
     found = rcps(NINE, 0.5, 0.1)
     assert found is not None and GRID[found] == 0.6
     assert rcps(NINE, 0.2, 0.1) is None
@@ -124,18 +124,19 @@ def test_bounds_match_the_worked_table() -> None:
 def test_hoeffding_and_bentkus_match_the_worked_numbers() -> None:
     total = math.fsum(GRADED)
     assert total / 50 == pytest.approx(0.036)
-    assert hoeffding_bentkus_p(4, 100, 0.1) == pytest.approx(0.064453, abs=1e-6)
+    assert hoeffding_bentkus_p_value(4, 100, 0.1) == pytest.approx(0.064453, abs=1e-6)
     assert hoeffding_bentkus_upper(4, 100, 0.05) == pytest.approx(0.103520, abs=1e-6)
-    assert hoeffding_bentkus_p(total, 50, 0.1) == pytest.approx(0.229420, abs=1e-6)
+    assert hoeffding_bentkus_p_value(total, 50, 0.1) == pytest.approx(0.229420, abs=1e-6)
     assert hoeffding_bentkus_upper(total, 50, 0.05) == pytest.approx(0.138558, abs=1e-6)
-    assert upper_bounds([[one] for one in GRADED], 0.05)[0] == pytest.approx(0.138558, abs=1e-6)
+    column = [[one] for one in GRADED]
+    assert rcps(column, 0.1386, 0.05) == 0
+    assert rcps(column, 0.1385, 0.05) is None
 
 
 def test_no_questions_show_nothing() -> None:
     nothing = np.zeros((0, 3))
-    assert hoeffding_bentkus_p(0, 0, 0.1) == 1.0
+    assert hoeffding_bentkus_p_value(0, 0, 0.1) == 1.0
     assert hoeffding_bentkus_upper(0, 0, 0.1) == 1.0
-    assert upper_bounds(nothing, 0.1).tolist() == [1, 1, 1]
     assert rcps(nothing, 0.5, 0.1) is None
     assert crc(nothing, 0.5) is None
 
@@ -157,7 +158,7 @@ def test_graded_losses_are_never_allowed_more_than_those_of_zero_and_one(
     graded = allowed_with_confidence(n, alpha, delta, binary=False)
     assert graded <= allowed_with_confidence(n, alpha, delta, binary=True) + 1
     if graded >= 0:
-        assert hoeffding_bentkus_p(graded, n, alpha) <= delta
+        assert hoeffding_bentkus_p_value(graded, n, alpha) <= delta
 
 
 def test_what_is_allowed_in_expectation_is_the_rank_of_the_quantile_less_one() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,28 +30,28 @@ losses = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 
 
 def test_p_values_of_four_losses_in_a_hundred() -> None:
-    assert hoeffding_p_value(FOUR, 0.1) == pytest.approx(0.486752, abs=1e-6)
-    assert chernoff_p_value(FOUR, 0.1) == pytest.approx(0.079616, abs=1e-6)
-    assert bentkus_p_value(FOUR, 0.1) == pytest.approx(0.064453, abs=1e-6)
-    assert hoeffding_bentkus_p_value(FOUR, 0.1) == pytest.approx(0.064453, abs=1e-6)
+    assert hoeffding_p_value(4, 100, 0.1) == pytest.approx(0.486752, abs=1e-6)
+    assert chernoff_p_value(4, 100, 0.1) == pytest.approx(0.079616, abs=1e-6)
+    assert bentkus_p_value(4, 100, 0.1) == pytest.approx(0.064453, abs=1e-6)
+    assert hoeffding_bentkus_p_value(4, 100, 0.1) == pytest.approx(0.064453, abs=1e-6)
     assert in_given_order(SPREAD, 0.1, delta=0.05)[0] == pytest.approx(0.187080, abs=1e-6)
 
 
 def test_bounds_of_four_losses_in_a_hundred() -> None:
-    assert hoeffding_upper(FOUR, 0.05) == pytest.approx(0.162387, abs=1e-6)
-    assert chernoff_upper(FOUR, 0.05) == pytest.approx(0.106804, abs=1e-6)
-    assert hoeffding_bentkus_upper(FOUR, 0.05) == pytest.approx(0.103520, abs=1e-6)
+    assert hoeffding_upper(4, 100, 0.05) == pytest.approx(0.162387, abs=1e-6)
+    assert chernoff_upper(4, 100, 0.05) == pytest.approx(0.106804, abs=1e-6)
+    assert hoeffding_bentkus_upper(4, 100, 0.05) == pytest.approx(0.103520, abs=1e-6)
     assert empirical_bernstein_upper(FOUR, 0.05) == pytest.approx(0.180438, abs=1e-6)
     assert in_given_order(SPREAD, 0.1, delta=0.05)[1] == pytest.approx(0.126481, abs=1e-6)
 
 
 def test_bounds_of_graded_losses() -> None:
     assert np.mean(GRADED) == pytest.approx(0.036)
-    assert hoeffding_upper(GRADED, 0.05) == pytest.approx(0.209082, abs=1e-6)
-    assert hoeffding_bentkus_upper(GRADED, 0.05) == pytest.approx(0.138558, abs=1e-6)
+    assert hoeffding_upper(sum(GRADED), 50, 0.05) == pytest.approx(0.209082, abs=1e-6)
+    assert hoeffding_bentkus_upper(sum(GRADED), 50, 0.05) == pytest.approx(0.138558, abs=1e-6)
     assert empirical_bernstein_upper(GRADED, 0.05) == pytest.approx(0.230686, abs=1e-6)
     assert in_given_order(GRADED, 0.1, delta=0.05)[1] == pytest.approx(0.098708, abs=1e-6)
-    assert hoeffding_bentkus_p_value(GRADED, 0.1) == pytest.approx(0.229420, abs=1e-6)
+    assert hoeffding_bentkus_p_value(sum(GRADED), 50, 0.1) == pytest.approx(0.229420, abs=1e-6)
     assert in_given_order(GRADED, 0.1, delta=0.05)[0] == pytest.approx(0.047071, abs=1e-6)
 
 
@@ -70,8 +72,10 @@ def test_losses_that_are_always_one_are_never_certified() -> None:
 def test_the_bounds_miss_at_most_as_often_as_promised(mean: float, n: int) -> None:
     rng = np.random.default_rng(5)
     draws = (rng.random((400, n)) < mean).astype(float)
-    for upper in (hoeffding_upper, chernoff_upper, empirical_bernstein_upper):
-        assert np.mean([upper(one.tolist(), 0.1) < mean for one in draws]) <= 0.15
+    for upper in (hoeffding_upper, chernoff_upper, hoeffding_bentkus_upper):
+        assert np.mean([upper(float(one.sum()), n, 0.1) < mean for one in draws]) <= 0.15
+    bernstein = [empirical_bernstein_upper(one.tolist(), 0.1) < mean for one in draws]
+    assert np.mean(bernstein) <= 0.15
     missed = np.mean(
         [betting_upper(one.tolist(), delta=0.1, seed=k) < mean for k, one in enumerate(draws)]
     )
@@ -82,8 +86,9 @@ def test_the_bounds_miss_at_most_as_often_as_promised(mean: float, n: int) -> No
 def test_a_level_is_rejected_just_where_the_bound_lies_below_it(
     values: list[float], alpha: float, delta: float
 ) -> None:
-    upper = hoeffding_bentkus_upper(values, delta)
-    rejected = hoeffding_bentkus_p_value(values, alpha) <= delta
+    total, n = math.fsum(values), len(values)
+    upper = hoeffding_bentkus_upper(total, n, delta)
+    rejected = hoeffding_bentkus_p_value(total, n, alpha) <= delta
     if abs(upper - alpha) > 1e-6:
         assert rejected == (upper <= alpha)
 
@@ -91,23 +96,29 @@ def test_a_level_is_rejected_just_where_the_bound_lies_below_it(
 @given(losses)
 def test_the_order_of_losses_changes_no_bound(values: list[float]) -> None:
     turned = values[::-1]
-    assert hoeffding_bentkus_upper(values, 0.1) == hoeffding_bentkus_upper(turned, 0.1)
+    assert empirical_bernstein_upper(values, 0.1) == empirical_bernstein_upper(turned, 0.1)
     assert betting_upper(values, delta=0.1, seed=1) == betting_upper(turned, delta=0.1, seed=1)
 
 
 def test_nothing_measured_tells_nothing() -> None:
-    assert hoeffding_bentkus_p_value([], 0.1) == 1.0
+    assert hoeffding_bentkus_p_value(0, 0, 0.1) == 1.0
     assert betting_p_value([], 0.1, delta=0.1, seed=0) == 1.0
-    assert {hoeffding_upper([], 0.1), empirical_bernstein_upper([0.0], 0.1)} == {1.0}
+    assert {hoeffding_upper(0, 0, 0.1), empirical_bernstein_upper([0.0], 0.1)} == {1.0}
     assert betting_upper([], delta=0.1, seed=0) == 1.0
 
 
 @pytest.mark.parametrize("bad", [[1.5], [-0.1], [float("nan")]])
 def test_a_loss_out_of_range_is_refused(bad: list[float]) -> None:
     with pytest.raises(UsageError, match=r"\[0, 1\]"):
-        hoeffding_bentkus_p_value(bad, 0.1)
+        empirical_bernstein_upper(bad, 0.1)
     with pytest.raises(UsageError, match=r"\[0, 1\]"):
         betting_p_value(bad, 0.1, delta=0.1, seed=0)
+
+
+@pytest.mark.parametrize("total", [-0.1, 3.5, float("nan")])
+def test_a_sum_that_the_losses_cannot_have_is_refused(total: float) -> None:
+    with pytest.raises(UsageError, match="the sum of 3 losses"):
+        hoeffding_bentkus_p_value(total, 3, 0.1)
 
 
 def test_entropy_is_infinite_where_something_impossible_happened() -> None:

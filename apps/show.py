@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from rich.markup import escape
 
+from assay.apps.choices import sizes
 from assay.apps.console import out
 from assay.corpora.citing import where
 from assay.pipeline import Abstention, Answer, Passage, RunRecord
@@ -67,7 +68,8 @@ def _abstention(abstention: Abstention, place: Place) -> None:
 
 
 def _cite(passage: Passage, place: Place) -> str:
-    text = " ".join(passage.text.split())
+    parts = [passage.text[start:end] for start, end in passage.stretches]
+    text = " … ".join(" ".join(part.split()) for part in parts)
     cut = text if len(text) <= SNIPPET else text[:SNIPPET].rsplit(" ", 1)[0] + " ..."
     said = place(passage)
     if passage.title and passage.title not in said:
@@ -87,17 +89,13 @@ def funnel(record: RunRecord) -> str:
         for stage in record.stages.values()
         if "kept" not in stage and "passages" in stage
     ]
-    selections = [stage["kept"] for stage in record.stages.values() if "kept" in stage]
     seen = {one["id"] for ranking in rankings for one in ranking}
+    selected, verified = sizes(list(record.stages.values()))
     counts = {
         "retrieved": len(seen),
         "reranked": len(rankings[-1]) if rankings else 0,
-        "selected": len(selections[0]) if selections else 0,
-        "verified": len(selections[1])
-        if len(selections) > 1
-        else len(selections[-1])
-        if selections
-        else 0,
+        "selected": selected,
+        "verified": verified,
         "cited": len(record.outcome.evidence) if isinstance(record.outcome, Answer) else 0,
     }
     return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -17,7 +17,7 @@ Value = float | int | None | list[float]
 
 _ROW_NAMES = {"abstention": "abstention_metrics"}  # 'abstention' is the outcome itself
 
-SHOWN = {"passages": 20, "kept": 1000, "dropped": 50}
+SHOWN = {"passages": 20, "kept": 1000, "dropped": 50, "rationales": 50}
 """What a per-query row holds of a node's output at most."""
 
 ONE_CLUSTER = "an interval needs at least two questions or clusters"
@@ -183,20 +183,37 @@ def _describe(one: Observation) -> dict[str, Any]:
         "refused": sorted(one.refused),
         "planted": sorted(one.planted),
         "funnel": _funnel(one),
-        "stages": {
-            name: found for name, entry in record["stages"].items() if (found := _stage(entry))
-        },
+        "stages": _stages(record["stages"]),
         "record_cost": record["cost"],
     }
 
 
-def _stage(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What a node put out in passages, cut to what a page shows; the counts are whole."""
+def _stages(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What each node put out in passages, cut to what a page shows; the counts are whole.
+
+    A selection hands on what those before it dropped: here it has only its own.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    gone: set[tuple[str, str]] = set()
+    for name, entry in stages.items():
+        dropped = entry.get("dropped", ())
+        own = [one for one in dropped if (one["id"], one["reason"]) not in gone]
+        gone |= {(one["id"], one["reason"]) for one in dropped}
+        if stage := _stage(entry, {"dropped": own}):
+            found[name] = stage
+    return found
+
+
+def _stage(entry: Mapping[str, Any], shown: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """One node's; ``shown`` has what stands in the place of a list of the entry."""
     found: dict[str, Any] = {}
     for key, most in SHOWN.items():
         if key in entry:
-            found[key] = list(entry[key][:most])
+            found[key] = list(shown.get(key, entry[key])[:most])
             found[f"n_{key}"] = len(entry[key])
+    if entry.get("reasons"):
+        names = set(found.get("kept", ()))
+        found["reasons"] = {name: why for name, why in entry["reasons"].items() if name in names}
     return found
 
 

@@ -16,6 +16,9 @@ from typing import TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool
 
+LEFT_OUT = "\n\n"
+"""What stands between the pieces of a shortened passage; no sentence goes on over it."""
+
 
 class ScoreKind(StrEnum):
     """What a score's value means; two kinds never meet one threshold."""
@@ -155,6 +158,9 @@ class Passage:
         end: one past the last character in the raw text.
         date: the document's date, None where unknown.
         metadata: flat labels that filters compare with.
+        pieces: start and end in the raw text of each piece that the text is made of, in order,
+            where a selector left something out or joined passages; none for one piece, from
+            ``start`` to ``end``. In the text ``LEFT_OUT`` stands between them.
     """
 
     id: str
@@ -167,11 +173,23 @@ class Passage:
     end: int = 0
     date: Day | None = None
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    pieces: tuple[tuple[int, int], ...] = ()
 
     @property
     def digest(self) -> str:
         """sha256 in hex of title and text: what was read, wherever it came from."""
         return hashlib.sha256(f"{self.title}\0{self.text}".encode()).hexdigest()
+
+    @property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """Start and end in ``text`` of each of its pieces; the whole where there is one."""
+        if not self.pieces:
+            return ((0, len(self.text)),)
+        found, at = [], 0
+        for start, end in self.pieces:
+            found.append((at, at + end - start))
+            at += end - start + len(LEFT_OUT)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from assay.apps import show
+from assay.apps.choices import show_choices, title_in
 from assay.apps.session import opened, place_in, question, set_option
 from assay.corpora import filters
 
@@ -19,6 +20,7 @@ from assay.corpora import filters
 @click.argument("text", metavar="QUESTION")
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the run record as one JSON object.")
+@click.option("--why", is_flag=True, help="Show of every passage why it was kept or dropped.")
 @click.option("--trace", type=Path, help="Write the run record to this file as well.")
 @click.option("--tenant", default="local", show_default=True, help="On whose behalf.")
 @click.option("--role", "roles", multiple=True, help="A role of who asks. May be repeated.")
@@ -31,6 +33,7 @@ def command(
     text: str,
     overrides: tuple[str, ...],
     as_json: bool,
+    why: bool,
     trace: Path | None,
     tenant: str,
     roles: tuple[str, ...],
@@ -41,7 +44,8 @@ def command(
 ) -> None:
     """Answer one QUESTION with citations, or abstain with a reason.
 
-    Exit 0 for an answer and for an abstention, 1 for an error.
+    Below the answer stands what each step kept and dropped, the first of each with the reason;
+    --why shows all. Exit 0 for an answer and for an abstention, 1 for an error.
 
     \b
     assay ask own-documents "When is the office closed?"
@@ -61,3 +65,4 @@ def command(
             click.echo(line)
         else:
             show.outcome(record, place_in(running, query))
+            show_choices(record, title_in(running, query), everything=why)

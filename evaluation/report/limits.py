@@ -18,7 +18,9 @@ class Limits:
         ranked: passages of each ranking that are listed.
         passage: letters of a passage that was kept, dropped, cited or judged.
         also_ran: letters of a passage that was only ranked.
+        rationales: of a question, what its passages were chosen by.
         texts: bytes of the texts of all passages together.
+        reasons: letters of all reasons together; each text counts once.
     """
 
     questions: int
@@ -28,7 +30,9 @@ class Limits:
     ranked: int
     passage: int
     also_ran: int
+    rationales: int = 20
     texts: int = 5_000_000
+    reasons: int = 3_000_000
 
     @classmethod
     def of(cls, questions: int) -> Limits:

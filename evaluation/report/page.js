@@ -79,7 +79,7 @@
   };
   const said = ([node, what, ...rest]) => {
     const name = data().nodes[node];
-    if (what === "k") return `${name}: kept`;
+    if (what === "k") return rest.length ? `${name}: kept, ${data().reasons[rest[0]]}` : `${name}: kept`;
     if (what === "d") return `${name}: dropped, ${data().reasons[rest[0]]}`;
     return `${name} #${rest[0]} (${rest[1] ?? "no number"})`;
   };
@@ -88,7 +88,8 @@
     const dropped = way.find((one) => one[1] === "d");
     if (dropped) return said(dropped);
     if (roles & REFUSED) return "dropped on the word of a verifier";
-    if (roles & CONTEXT) return "kept to the end";
+    const kept = way.filter((one) => one[1] === "k" && one.length > 2);
+    if (roles & CONTEXT) return kept.length ? `kept to the end: ${data().reasons[kept[kept.length - 1][2]]}` : "kept to the end";
     if (way.some((one) => one[1] === "k")) return "not kept to the end";
     return way.length ? `only ranked, ${said(way[way.length - 1])}` : "in none of the lists that this page holds";
   };
@@ -139,6 +140,17 @@
     if (slow.length) {
       const spent = slow.map(([node, seconds, calls]) => `${data().nodes[node]} ${+seconds.toPrecision(3)} s${calls ? ` (model calls: ${calls})` : ""}`);
       part.append(make("p", "soft", `Slowest: ${spent.join(", ")}`));
+    }
+    if (found.l) {
+      const list = make("ul", "sought", ...found.l.map(([node, text, flag, chosen, more]) => {
+        const names = chosen.map(([place, score]) => `${data().passages[place][0]} (${score ?? "no number"})`);
+        if (more) names.push(`${more} more`);
+        const line = make("li", "", make("bdi", "", data().reasons[text]), make("span", "soft", ` ${data().nodes[node]}: ${names.join(", ") || "no passage was found for it"}`));
+        if (flag !== null) line.append(make("span", "flag", ` Suspicious would be: ${data().reasons[flag]}`));
+        return line;
+      }));
+      part.append(make("h4", "", "What the passages were chosen by"), list);
+      if (found.m) part.append(make("p", "soft", `and ${found.m} more, which stand in the run record`));
     }
     part.append(make("h4", "", `Passages, and why each was kept or dropped (${ordered.length})`), list);
     if (ordered.length > AT_ONCE) {

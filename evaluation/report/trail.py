@@ -6,6 +6,7 @@ Passages, node names and reasons stand once; questions refer to them by number.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from assay.evaluation.report.limits import Limits
@@ -15,6 +16,11 @@ from assay.evaluation.report.shell import plain
 
 CITED, CONTEXT, EVIDENCE, PLANTED, REFUSED = 1, 2, 4, 8, 16
 """What a passage is to a question, one bit each; ``page.js`` has the same numbers."""
+
+LONGEST = 400
+"""Letters of a reason."""
+
+ELSEWHERE = "for a reason that stands in the run record; it would make this page too large"
 
 
 class Trails:
@@ -30,7 +36,7 @@ class Trails:
         self._limits = limits
         self._names = _Numbers()
         self._nodes = _Numbers()
-        self._reasons = _Numbers()
+        self._reasons = _Reasons(limits.reasons)
         self._rank: dict[str, int] = {}
         self._questions: dict[str, Any] = {}
 
@@ -43,17 +49,12 @@ class Trails:
         """
         ways: dict[str, list[list[Any]]] = {}
         heads = []
+        told = _Told()
         for node, entry in row.get("stages", {}).items():
             place = self._nodes[node]
             heads.append(self._head(place, entry))
             if "kept" in entry:
-                for name in entry["kept"]:
-                    ways.setdefault(name, []).append([place, "k"])
-                for one in entry.get("dropped", ()):
-                    way = ways.setdefault(one["id"], [])
-                    # A selection hands on what those before it dropped.
-                    if not any(step[1] == "d" for step in way):
-                        way.append([place, "d", self._reasons[one["reason"]]])
+                self._chosen(place, entry, ways, told)
             else:
                 for rank, one in enumerate(entry.get("passages", ()), 1):
                     if rank <= self._limits.ranked or one["id"] in ways:
@@ -64,6 +65,10 @@ class Trails:
         roles = _roles(row, spots)
         for name in roles:
             ways.setdefault(name, [])
+        sought = [
+            self._sought(place, one, ways)
+            for place, one in list(told.looked.values())[: self._limits.rationales]
+        ]
         shown = [
             [
                 self._names[name],
@@ -83,7 +88,10 @@ class Trails:
             [self._nodes[node], _score(cost.get("seconds", 0.0)), cost.get("calls", 0)]
             for node, cost in by_node.items()
         ]
-        self._questions[str(number)] = {"h": heads, "p": shown, "s": seconds}
+        found: dict[str, Any] = {"h": heads, "p": shown, "s": seconds}
+        if sought:
+            found |= {"l": sought, "m": len(told.looked) - len(sought) + told.unseen}
+        self._questions[str(number)] = found
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with the passages' texts as far as the limits allow."""
@@ -103,7 +111,7 @@ class Trails:
         return {
             "passages": texts,
             "nodes": [plain(one) for one in self._nodes],
-            "reasons": [plain(one[:400]) for one in self._reasons],
+            "reasons": [plain(one[:LONGEST]) for one in self._reasons],
             "questions": self._questions,
             "without": without,
         }
@@ -115,6 +123,46 @@ class Trails:
             return [place, count]
         kept = entry.get("n_kept", len(entry["kept"]))
         return [place, kept, entry.get("n_dropped", len(entry.get("dropped", ())))]
+
+    def _chosen(
+        self, place: int, entry: Mapping[str, Any], ways: dict[str, list[list[Any]]], told: _Told
+    ) -> None:
+        """Take in a selection; it hands on what those before it dropped and said."""
+        reasons = entry.get("reasons", {})
+        for name in entry["kept"]:
+            step: list[Any] = [place, "k"]
+            reason = reasons.get(name, "")
+            if reason and told.reasons.get(name) != reason:
+                step.append(self._reasons[reason])
+                told.reasons[name] = reason
+            ways.setdefault(name, []).append(step)
+        for one in entry.get("dropped", ()):
+            way = ways.setdefault(one["id"], [])
+            if not any(step[1] == "d" for step in way):
+                way.append([place, "d", self._reasons[one["reason"]]])
+        rationales = entry.get("rationales", ())
+        told.unseen = max(told.unseen, entry.get("n_rationales", len(rationales)) - len(rationales))
+        for one in rationales:
+            told.looked.setdefault(one["text"], (place, one))
+
+    def _sought(
+        self, place: int, rationale: Mapping[str, Any], ways: dict[str, list[list[Any]]]
+    ) -> list[Any]:
+        """Node, what it looked for, what would be suspicious, passages with scores, how many more.
+
+        The passages are among ``ways`` afterwards.
+        """
+        chosen = rationale["chosen"][: self._limits.ranked]
+        flag = rationale.get("flag", "")
+        for name, _ in chosen:
+            ways.setdefault(name, [])
+        return [
+            place,
+            self._reasons[rationale["text"]],
+            self._reasons[flag] if flag else None,
+            [[self._names[name], _score(score)] for name, score in chosen],
+            len(rationale["chosen"]) - len(chosen),
+        ]
 
     def _spots(self, answer: Mapping[str, Any] | None) -> dict[str, list[Stretch]]:
         if answer is None:
@@ -130,12 +178,47 @@ class Trails:
         ]
 
 
+@dataclass
+class _Told:
+    """What the selections of one question said so far.
+
+    Args:
+        reasons: passage id to why it was kept, as said last.
+        looked: text of a rationale to the node that gave it, and the rationale.
+        unseen: rationales that the row does not hold.
+    """
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    looked: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    unseen: int = 0
+
+
 class _Numbers(dict[str, int]):
     """Texts numbered in the order in which they come."""
 
     def __missing__(self, text: str) -> int:
         self[text] = len(self)
         return self[text]
+
+
+class _Reasons(_Numbers):
+    """Reasons numbered; one that would be too many is told to stand elsewhere.
+
+    Args:
+        room: letters of all together.
+    """
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._left = room
+
+    def __missing__(self, text: str) -> int:
+        if text != ELSEWHERE:
+            cut = text[:LONGEST]
+            if self._left < len(cut):
+                return self[ELSEWHERE]
+            self._left -= len(cut)
+        return super().__missing__(text)
 
 
 def _roles(row: Row, cited: Mapping[str, Sequence[Stretch]]) -> dict[str, int]:

@@ -110,14 +110,15 @@ class Extractive(Node):
         found: list[_Candidate] = []
         for hit in selection.kept:
             text = hit.passage.text
-            pieces = [
-                piece
-                for piece in sentences(text)
-                if len(piece.text.split()) >= self.config.min_words
-            ]
-            for first in range(max(1, len(pieces) - width + 1) if pieces else 0):
-                window = pieces[first : first + width]
-                found.append(_Candidate(hit.passage, text[window[0].start : window[-1].end]))
+            for start, end in hit.passage.stretches:  # nothing is quoted over what was left out
+                pieces = [
+                    piece
+                    for piece in sentences(text, start, end)
+                    if len(piece.text.split()) >= self.config.min_words
+                ]
+                for first in range(max(1, len(pieces) - width + 1) if pieces else 0):
+                    window = pieces[first : first + width]
+                    found.append(_Candidate(hit.passage, text[window[0].start : window[-1].end]))
         return found[: self.config.max_sentences]
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
 
 Values = NDArray[np.float64]
 
@@ -68,11 +72,37 @@ def xquad(relevance: Values, aspects: Values, weights: Values, share: float) -> 
 
 
 def maximal_marginal_relevance(relevance: Values, likeness: Values, share: float) -> list[int]:
+    """The order of ``marginal_relevances``.
+
+    >>> twins = np.array([[1., 1., 0.], [1., 1., 0.], [0., 0., 1.]])
+    >>> maximal_marginal_relevance(np.array([1., .9, .5]), twins, 0.5)
+    [0, 2, 1]
+    """
+    return [one.place for one in marginal_relevances(relevance, likeness, share)]
+
+
+class Marginal(NamedTuple):
+    """What a place was worth when it was taken.
+
+    Args:
+        place: that was taken.
+        value: ``share rel(d) - (1 - share) max_s likeness(d, s)``.
+        likeness: to the most similar place that was taken before; 0 for the first.
+        nearest: that place; None for the first.
+    """
+
+    place: int
+    value: float
+    likeness: float
+    nearest: int | None
+
+
+def marginal_relevances(relevance: Values, likeness: Values, share: float) -> list[Marginal]:
     """Greedy order by relevance, less likeness to the most similar place that was taken.
 
     Takes, each time, the place d with the largest
-    ``share rel(d) - (1 - share) max_s likeness(d, s)``; of equal ones the first. Source: Carbonell
-    and Goldstein 1998. Cost: n squared.
+    ``share rel(d) - (1 - share) max_s likeness(d, s)``; of equal ones the first. Values never rise
+    along the order. Source: Carbonell and Goldstein 1998. Cost: n squared.
 
     Args:
         relevance: of each place, 0 to 1, shape ``(n,)``.
@@ -80,15 +110,20 @@ def maximal_marginal_relevance(relevance: Values, likeness: Values, share: float
         share: weight of relevance, 0 to 1.
 
     >>> twins = np.array([[1., 1., 0.], [1., 1., 0.], [0., 0., 1.]])
-    >>> maximal_marginal_relevance(np.array([1., .9, .5]), twins, 0.5)
-    [0, 2, 1]
+    >>> [round(one.value, 2) for one in marginal_relevances(np.array([1., .9, .5]), twins, 0.5)]
+    [0.5, 0.25, -0.05]
     """
-    nearest = np.zeros(len(relevance))
+    closest = np.zeros(len(relevance))
+    to: list[int | None] = [None] * len(relevance)
     left = list(range(len(relevance)))
     order = []
     while left:
-        gains = share * relevance[left] - (1 - share) * nearest[left]
-        best = left.pop(int(np.argmax(gains)))
-        nearest = np.maximum(nearest, likeness[best])
-        order.append(best)
+        gains = share * relevance[left] - (1 - share) * closest[left]
+        at = int(np.argmax(gains))
+        value, best = float(gains[at]), left.pop(at)
+        order.append(Marginal(best, value, float(closest[best]), to[best]))
+        for other in left:
+            if to[other] is None or likeness[best][other] > closest[other]:
+                to[other] = best
+        closest = np.maximum(closest, likeness[best])
     return order

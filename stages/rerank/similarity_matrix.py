@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 Matrix = NDArray[np.float64]
 
 K1, B = 1.2, 0.75

@@ -14,6 +14,9 @@ from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError, UsageError
 from assay.pipeline.words import Passage, Query
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 PROBLEM = "give it one of the resources 'corpus' and 'embedder', the one that found the passages"
 """What a node says that got neither or both."""
 

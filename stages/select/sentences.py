@@ -11,8 +11,9 @@ from pydantic import Field
 from assay.models.protocols import CrossEncoder
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.context import RunContext
-from assay.pipeline.sentences import Sentence, sentences
 from assay.pipeline.words import Dropped, Hit, Query, Selection
+from assay.stages.select.figures import figure, named
+from assay.stages.select.shortening import Stretch, sentences_of, shortened
 
 
 class SentencesConfig(Config):
@@ -24,13 +25,13 @@ class SentencesConfig(Config):
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A sentence with the number of its hit, its own number there, and the passage's title."""
+class _Sentence:
+    """A sentence with the number of its hit, its own number there, and what the model reads."""
 
     hit: int
     place: int
-    title: str
-    sentence: Sentence
+    text: str
+    stretch: Stretch
 
 
 @register("select.sentences@1")
@@ -39,10 +40,10 @@ class Sentences(Node):
 
     Source: extractive compression as in EasyRAG (2024), with a cross-encoder in
     place of BM25 and a budget over all passages in place of a rate for each. A
-    passage keeps its id; its text becomes the kept sentences, its offsets the
-    stretch that they span. A passage without any is dropped. The sentences of all
-    queries of a batch go to the model together. Cost: one cross-encoder call a
-    sentence, one round.
+    passage keeps its id; its text becomes the kept sentences, and ``Passage.pieces`` tells where
+    in the source each run of them stands (``assay.stages.select.shortening``). A passage without
+    any is dropped. The sentences of all queries of a batch go to the model together. Cost: one
+    cross-encoder call a sentence, one round.
     """
 
     Config = SentencesConfig
@@ -61,9 +62,9 @@ class Sentences(Node):
         """Shorten for several queries in one call of the model; see ``run``."""
         cut = [_cut(item["selection"]) for item in items]
         pairs = [
-            (item["query"].text, f"{piece.title}\n{piece.sentence.text}".strip())
+            (item["query"].text, one.text)
             for item, pieces in zip(items, cut, strict=True)
-            for piece in pieces
+            for one in pieces
         ]
         owners = [
             context
@@ -77,48 +78,47 @@ class Sentences(Node):
         ]
 
     def _shorten(
-        self, selection: Selection, pieces: Sequence[_Piece], scores: Sequence[float]
+        self, selection: Selection, found: Sequence[_Sentence], scores: Sequence[float]
     ) -> Selection:
-        order = sorted(range(len(pieces)), key=lambda one: (-scores[one], one))
+        order = sorted(range(len(found)), key=lambda one: (-scores[one], one))
+        best = order[: self.config.max_sentences]
         chosen: dict[int, set[int]] = {}
-        for one in order[: self.config.max_sentences]:
-            place = pieces[one].place
+        for one in best:
+            place = found[one].place
             around = range(place - self.config.before, place + self.config.after + 1)
-            chosen.setdefault(pieces[one].hit, set()).update(around)
+            chosen.setdefault(found[one].hit, set()).update(around)
+        kind = named(self.model.kind)
+        limit = f", at least {figure(scores[best[-1]])}" if len(best) < len(found) else ""
         kept: list[Hit] = []
         dropped: list[Dropped] = []
         reasons: dict[str, str] = {}
         for number, hit in enumerate(selection.kept):
-            if number in chosen:
-                own = [
-                    piece.sentence
-                    for piece in pieces
-                    if piece.hit == number and piece.place in chosen[number]
-                ]
-                kept.append(_shortened(hit, own))
-                reasons[hit.passage.id] = f"{len(own)} of its sentences bear on the question"
+            own = [at for at, one in enumerate(found) if one.hit == number]
+            top = max((scores[at] for at in own), default=None)
+            if number in chosen and top is not None:
+                every = [found[at].stretch for at in own]
+                some = [found[at].stretch for at in own if found[at].place in chosen[number]]
+                kept.append(replace(hit, passage=shortened(hit.passage, some, all_of=every)))
+                reasons[hit.passage.id] = (
+                    f"{len(some)} of its {len(every)} sentences, the best with {kind}"
+                    f" {figure(top)}{limit}"
+                )
+            elif top is None:
+                dropped.append(Dropped(hit, "it has no sentences"))
             else:
-                dropped.append(Dropped(hit, "none of the best sentences is in it"))
+                said = f"its best sentence has {kind} {figure(top)}"
+                dropped.append(Dropped(hit, f"{said}; {len(best)} of other passages are better"))
         return selection.narrowed(tuple(kept), tuple(dropped), reasons)
 
 
-def _cut(selection: Selection) -> list[_Piece]:
+def _cut(selection: Selection) -> list[_Sentence]:
     return [
-        _Piece(number, place, hit.passage.title, sentence)
+        _Sentence(
+            number,
+            place,
+            f"{hit.passage.title}\n{hit.passage.text[one.start : one.end]}".strip(),
+            one,
+        )
         for number, hit in enumerate(selection.kept)
-        for place, sentence in enumerate(sentences(hit.passage.text))
+        for place, one in enumerate(sentences_of(hit.passage))
     ]
-
-
-def _shortened(hit: Hit, pieces: list[Sentence]) -> Hit:
-    passage = hit.passage
-    text = " ".join(piece.text for piece in pieces)
-    return replace(
-        hit,
-        passage=replace(
-            passage,
-            text=text,
-            start=passage.start + pieces[0].start,
-            end=passage.start + pieces[-1].end,
-        ),
-    )

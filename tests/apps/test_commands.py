@@ -81,6 +81,15 @@ def test_an_answer_is_cited_and_the_funnel_is_told(indexed: Path) -> None:
     assert "cited 1" in result.output
 
 
+def test_ask_tells_why_passages_were_kept_and_dropped(indexed: Path) -> None:
+    short = call("ask", "p.yaml", "When does the office close?").output
+    assert "chosen: kept " in short
+    assert "place 1 of the first" in short
+    whole = call("ask", "p.yaml", "When does the office close?", "--why").output
+    assert "place 1 of the first" in whole
+    assert "--why" not in whole
+
+
 def test_an_abstention_is_no_error_and_says_why(indexed: Path) -> None:
     result = call("ask", "p.yaml", "Who invented the telegraph?")
     assert result.exit_code == 0

@@ -238,3 +238,15 @@ def names(said: str, put: Put, path: Path) -> bool:
         )
         return put.sentence in line[numbers[0] - 1]
     return bool(put.place) or place.startswith(("under '", "path ", "paths ", "paragraph", "table"))
+
+
+def test_what_is_left_of_a_shortened_passage_is_cited_piece_by_piece(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("One.\nTwo.\nThree.\nFour.\nFive.\n", encoding="utf-8")
+    (document,) = Files([tmp_path], scope=LOCAL)
+    (whole,) = passages_of(document, make_chunker("structure"))
+    kept = [(0, 9), (17, 22)]  # lines 1 and 2, and 4
+    text = "\n\n".join(document.text[start:end] for start, end in kept)
+    short = replace(whole, text=text, start=0, end=22, pieces=tuple(kept))
+    assert where(whole, document) == "a.txt, lines 1-5"
+    assert where(short, document) == "a.txt, lines 1-2, 4"
+    assert where(short) == "a.txt, characters 0-9, 17-22"

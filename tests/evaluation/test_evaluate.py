@@ -220,3 +220,17 @@ def test_a_row_says_what_every_node_put_out_and_how_much_was_cut() -> None:
     assert row["stages"]["selected"]["dropped"][0] == {"id": "p0", "reason": "rank"}
     assert row["stages"]["selected"]["n_dropped"] == 60
     assert row["record_cost"]["calls"] == 2
+
+
+def test_a_row_tells_of_each_selection_what_it_dropped_itself_and_its_reasons() -> None:
+    first = [(f"p{number}", "rank") for number in range(60)]
+    said = {"reasons": {"a": "good"}, "rationales": [{"text": "it", "flag": "", "chosen": []}]}
+    stages = {
+        "selected": kept("a", "b", dropped=first) | said,
+        "verified": kept("a", dropped=[*first, ("b", "verifier: echo")]) | said,
+    }
+    row = evaluate(dataset([question("a")]), [record("a", stages=stages)], PLAN).per_query[0]
+    assert row["stages"]["verified"]["dropped"] == [{"id": "b", "reason": "verifier: echo"}]
+    assert row["stages"]["verified"]["n_dropped"] == 61
+    assert row["stages"]["selected"]["reasons"] == {"a": "good"}
+    assert row["stages"]["selected"]["rationales"] == said["rationales"]

@@ -39,6 +39,8 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
     if len(options) > 1:
         return st.one_of([anything(one) for one in options])
     origin = get_origin(kind) or kind
+    if origin is tuple and get_args(kind)[1:] != (...,):
+        return st.tuples(*map(anything, get_args(kind)))
     if origin is tuple:
         return st.lists(anything(get_args(kind)[0]), max_size=2).map(tuple)
     if origin is Mapping:

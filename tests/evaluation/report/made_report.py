@@ -30,7 +30,11 @@ def stages(name: str) -> dict[str, Any]:
     return {
         "sparse": passages(planted, gold, "far", "other"),
         "reranked": passages(gold, planted, "other", "far"),
-        "selected": kept(gold, planted, dropped=[("other", "behind the elbow"), ("far", "behind the elbow")]),
+        "selected": kept(gold, planted, dropped=[("other", "behind the elbow"), ("far", "behind the elbow")])
+        | {"reasons": {gold: "logit 4.1, place 1 of the first 2, before a drop of 6.2", planted: "logit 3.9"},
+           "rationales": [
+               {"text": "how tall the tower is", "flag": "another tower", "chosen": [[gold, 0.91], [planted, 0.4]]},
+               {"text": "who asks", "flag": "", "chosen": []}]},
         "checks": {"verdicts": [{"id": planted, "flags": [
             {"name": "echo", "score": 0.9, "p_value": None, "reason": "it repeats the question"}]}]},
         "verified": kept(gold, dropped=[("other", "behind the elbow"), (planted, "verifier: echo")]),
@@ -79,7 +83,10 @@ def hostile(evil: str, *, size: int = 1) -> tuple[Report, Mapping[str, tuple[str
     asked = question("a", [evil])
     asked = type(asked)(evil, evil, (evil * size,), True, {"incorrect_answer": evil})
     told = record(evil, text=evil * size, stages={
-        "sparse": passages(evil), "sufficient": kept(evil, dropped=[(evil + "2", evil)]), evil: passages(evil),
+        "sparse": passages(evil),
+        "sufficient": kept(evil, dropped=[(evil + "2", evil)]) | {
+            "reasons": {evil: evil}, "rationales": [{"text": evil, "flag": evil, "chosen": [[evil, 0.5]]}]},
+        evil: passages(evil),
     }, cost={"by_node": {evil: {"calls": 1, "seconds": 1.0}}})  # fmt: skip
     told["answer"]["citations"] = [{"start": 0, "end": len(evil), "passage_ids": [evil]}]
     told["answer"]["signals"] = {evil: 0.5}

@@ -132,10 +132,18 @@ def test_an_open_question_shows_the_cited_words_also_behind_letters_of_two_units
     assert marks == [QUOTE[:-1]]
     fates = browser.ask("[...document.querySelectorAll('#q1 .fate')].map((one) => one.textContent)")
     assert fates == [
-        "kept to the end",
+        "kept to the end: logit 4.1, place 1 of the first 2, before a drop of 6.2",
         "verified: dropped, verifier: echo",
         "selected: dropped, behind the elbow",
         "selected: dropped, behind the elbow",
+    ]
+    sought = browser.ask(
+        "[...document.querySelectorAll('#q1 .sought li')].map((one) => one.textContent)"
+    )
+    assert sought == [
+        "how tall the tower is selected: right-gold (0.91), right-planted (0.4)"
+        " Suspicious would be: another tower",
+        "who asks selected: no passage was found for it",
     ]
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from assay.evaluation.evaluate import evaluate
+from assay.evaluation.report.limits import Limits
 from assay.evaluation.report.page import CHOSEN, Heading, render
+from assay.evaluation.report.trail import ELSEWHERE, Trails
 from tests.evaluation.made import PLAN, dataset, kept, passages, question, record
 from tests.evaluation.report.made_report import (
     HEADING,
@@ -159,7 +161,8 @@ def test_the_way_of_each_passage_says_where_and_why_it_was_dropped() -> None:
     }
     roles, way, flags = ways["attacked-planted"]
     assert roles == 8 | 16, "planted and refused"
-    assert way[:3] == [("sparse", "r", 1, 0.0), ("reranked", "r", 2, -1.0), ("selected", "k")]
+    assert way[:2] == [("sparse", "r", 1, 0.0), ("reranked", "r", 2, -1.0)]
+    assert (*way[2][:2], found["reasons"][way[2][2]]) == ("selected", "k", "logit 3.9")
     (node, what, reason) = way[3]
     assert (node, what, found["reasons"][reason]) == ("verified", "d", "verifier: echo")
     assert flags == ["echo 0.9: it repeats the question"]
@@ -168,9 +171,54 @@ def test_the_way_of_each_passage_says_where_and_why_it_was_dropped() -> None:
     assert roles == 0
     roles, way, _ = ways["attacked-gold"]
     assert roles == 1 | 2 | 4
-    assert [step for step in way if step[1] == "k"] == [
+    assert [step[:2] for step in way if step[1] == "k"] == [
         ("selected", "k"), ("verified", "k"), ("sufficient", "k"),
     ]  # fmt: skip
+
+
+def test_reasons_of_the_kept_and_rationales_stand_in_the_trail_once() -> None:
+    looked = [
+        {"text": "the height", "flag": "another tower", "chosen": [["a", 0.91234], ["b", 0.5]]},
+        {"text": "the year", "flag": "", "chosen": []},
+    ]
+    said = {"reasons": {"a": "probability 0.9", "b": "stands beside a"}, "rationales": looked}
+    stages = {
+        "selected": kept("a", "b") | said,
+        "verified": kept("a", dropped=[("b", "verifier: echo")]) | said,
+    }
+    report = evaluate(dataset([question("q")]), [record("q", stages=stages)], PLAN)
+    told = data(render(report, HEADING, {}))
+    (one,) = told["questions"].values()
+    ways = {told["passages"][place][0]: way for place, _, way, _, _ in one["p"]}
+    reasons, nodes = told["reasons"], told["nodes"]
+    assert [(nodes[node], *rest) for node, *rest in ways["a"]] == [
+        ("selected", "k", reasons.index("probability 0.9")), ("verified", "k"),
+    ]  # fmt: skip
+    assert [(nodes[node], what, reasons[why]) for node, what, why in ways["b"]] == [
+        ("selected", "k", "stands beside a"), ("verified", "d", "verifier: echo"),
+    ]  # fmt: skip
+    (height, year) = one["l"]
+    assert (nodes[height[0]], reasons[height[1]], reasons[height[2]]) == (
+        "selected", "the height", "another tower",
+    )  # fmt: skip
+    names = [(told["passages"][place][0], score) for place, score in height[3]]
+    assert names == [("a", 0.9123), ("b", 0.5)]
+    assert (reasons[year[1]], year[2], year[3]) == ("the year", None, [])
+    assert one["m"] == 0
+
+
+def test_more_rationales_and_reasons_than_a_page_holds_are_told_to_be_elsewhere() -> None:
+    looked = [{"text": f"thing {n}", "flag": "", "chosen": [["a", 1.0]]} for n in range(70)]
+    stages = {"selected": kept("a") | {"rationales": looked}}
+    report = evaluate(dataset([question("q")]), [record("q", stages=stages)], PLAN)
+    (one,) = data(render(report, HEADING, {}))["questions"].values()
+    assert len(one["l"]) + one["m"] == 70
+    trails = Trails({}, replace(Limits.of(1), reasons=12))
+    dropped = [(f"p{n}", f"reason {n}") for n in range(3)]
+    trails.add(0, {**report.per_query[0], "stages": {"selected": kept(dropped=dropped)}})
+    told = trails.to_json()["reasons"]
+    assert told[0] == "reason 0"
+    assert told[1:] == [ELSEWHERE]
 
 
 def test_evidence_that_was_never_found_is_listed_as_such() -> None:

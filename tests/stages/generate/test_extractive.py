@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,3 +53,15 @@ def test_confidence_is_of_the_kind_that_the_model_names() -> None:
     assert isinstance(answer, Answer) and answer.confidence is not None
     assert answer.confidence.kind is ScoreKind.LIKELIHOOD
     assert answer.text == "It may be empty."
+
+
+def test_nothing_is_quoted_over_what_a_selector_left_out() -> None:
+    whole = "A tuple is short. Cats purr. A tuple is fixed."
+    text = "A tuple is short.\n\nA tuple is fixed."
+    short = replace(TUPLE.passage, text=text, start=0, end=46, pieces=((0, 17), (29, 46)))
+    node = Extractive(ExtractiveConfig(answer_sentences=2), model=OverlapCrossEncoder(Config()))
+    chosen = selection(replace(TUPLE, passage=short))
+    found = node.run(query("what is a tuple"), chosen, RunContext())
+    assert isinstance(found, Answer)
+    assert found.text in whole
+    assert found.text in ("A tuple is short.", "A tuple is fixed.")

@@ -11,7 +11,7 @@ from assay.models.account import book
 from assay.models.protocols import Embedder, Floats
 from assay.pipeline.component import Config
 from assay.pipeline.context import RunContext
-from assay.pipeline.text import words
+from assay.pipeline.text import WORD, words
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 
 READER = Scope("a")
@@ -32,6 +32,9 @@ class ToldVectors(Embedder):
     @property
     def dimension(self) -> int:
         return 2
+
+    def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        return [found.span() for found in WORD.finditer(text)]
 
     def embed_queries(self, texts: Sequence[str], contexts: Sequence[RunContext]) -> Floats:
         self.queries.append(list(texts))

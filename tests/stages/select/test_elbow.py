@@ -1,13 +1,15 @@
-"""The elbow keeps what stands before the first gap that stands out."""
+"""The selector keeps what stands before the elbow; see test_gaps for where that is."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from assay.corpora.corpus import Corpus
-from assay.stages.select.elbow import Elbow, ElbowConfig, elbow
+from assay.pipeline.errors import UsageError
+from assay.stages.select.elbow import Elbow, ElbowConfig
 from tests.conformance.samples import Sample, asked
 from tests.corpora.doubles import document, started
 from tests.words import hit, query, ranking
@@ -15,40 +17,6 @@ from tests.words import hit, query, ranking
 
 def sample(corpus: Corpus) -> Sample:
     return Sample(asked(), config={"neighbours": 1, "max_k": 2}, resources={"corpus": corpus})
-
-
-@pytest.mark.parametrize(
-    ("scores", "size"),
-    [
-        ([0.90, 0.88, 0.86, 0.50, 0.48, 0.47], 3),
-        ([0.90, 0.89, 0.85, 0.84, 0.83, 0.60, 0.59], 5),
-        ([0.9, 0.5, 0.45, 0.4, 0.38], 1),
-        ([0.9, 0.8, 0.7, 0.6, 0.5], 5),  # equal gaps but for rounding noise: no elbow
-        ([0.9, 0.7, 0.5], 3),
-        ([0.9], 1),
-        ([], 0),
-    ],
-)
-def test_worked_examples(scores: list[float], size: int) -> None:
-    assert elbow(scores) == size
-
-
-@given(
-    st.lists(st.integers(0, 1000), min_size=0, max_size=30),
-    st.integers(1, 8),
-    st.integers(-1000, 1000),
-)
-def test_the_elbow_does_not_move_under_scaling_and_shifting(
-    raw: list[int], scale: int, shift: int
-) -> None:
-    scores = [float(value) for value in sorted(raw, reverse=True)]
-    assert elbow(scores) == elbow([scale * value + shift for value in scores])
-
-
-@given(st.lists(st.floats(-10, 10), max_size=30))
-def test_the_elbow_lies_inside_the_list(raw: list[float]) -> None:
-    scores = sorted(raw, reverse=True)
-    assert min(1, len(scores)) <= elbow(scores) <= len(scores)
 
 
 @pytest.fixture
@@ -63,7 +31,42 @@ def test_the_selection_is_bounded_and_tells_what_it_dropped(corpus: Corpus) -> N
     result = node.run(query(), ranking(*hits))
     assert result.ids == ("x0", "x1")
     assert [one.hit.passage.id for one in result.dropped] == ["x2", "x3"]
-    assert "elbow" in result.dropped[0].reason
+    assert result.reasons["x1"] == "logit 8.9, place 2 of the first 2 (at most 2 are kept)"
+    assert result.dropped[0].reason == "logit 8.8, place 3 behind the first 2 (at most 2 are kept)"
+
+
+def test_the_reason_names_the_drop_that_cut() -> None:
+    hits = [hit(f"x{n}", score=score) for n, score in enumerate([9.0, 8.5, 8.0, 1.0, 0.5, 0.0])]
+    result = Elbow(ElbowConfig()).run(query(), ranking(*hits))
+    assert result.ids == ("x0", "x1", "x2")
+    end = ", before a drop of 7 (2 deviations over the mean)"
+    assert result.reasons["x0"] == f"logit 9, place 1 of the first 3{end}"
+    assert result.dropped[0].reason == f"logit 1, place 4 behind the first 3{end}"
+
+
+def test_the_fallback_and_the_tolerance_are_the_configs() -> None:
+    ranked = ranking(*(hit(f"x{n}", score=score) for n, score in enumerate([0.9, 0.8, 0.1])))
+    assert len(Elbow(ElbowConfig()).run(query(), ranked).kept) == 2
+    assert len(Elbow(ElbowConfig(fallback="all")).run(query(), ranked).kept) == 3
+    assert len(Elbow(ElbowConfig(tolerance=1.0)).run(query(), ranked).kept) == 3
+
+
+def test_fewer_than_the_least_are_filled_up() -> None:
+    ranked = ranking(*(hit(f"x{n}", score=score) for n, score in enumerate([9.0, 1.0, 0.9, 0.8])))
+    result = Elbow(ElbowConfig(min_k=3)).run(query(), ranked)
+    assert result.ids == ("x0", "x1", "x2")
+    assert result.reasons["x2"] == "logit 0.9, place 3 of the first 3 (at least 3 are kept)"
+
+
+def test_a_least_above_the_most_and_neighbours_without_a_corpus_are_refused(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValidationError, match="'min_k' 3 is above 'max_k' 2"):
+        ElbowConfig(min_k=3, max_k=2)
+    assert list(Elbow(ElbowConfig(neighbours=1)).prepare(tmp_path))
+    assert not list(Elbow(ElbowConfig()).prepare(tmp_path))
+    with pytest.raises(UsageError, match="resource 'corpus'"):
+        Elbow(ElbowConfig(neighbours=1)).run(query(), ranking(hit("x")))
 
 
 def test_an_empty_ranking_gives_an_empty_selection(corpus: Corpus) -> None:

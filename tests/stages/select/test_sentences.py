@@ -45,9 +45,26 @@ def test_a_passage_without_any_is_dropped_with_its_reason() -> None:
     assert [one.hit.passage.id for one in result.dropped] == ["c"]
 
 
-def test_offsets_span_what_was_kept() -> None:
+def test_offsets_are_those_of_what_was_kept() -> None:
     kept = run(selection(FIRST), max_sentences=1).kept[0].passage
     assert FIRST.passage.text[kept.start : kept.end] == kept.text
+
+
+def test_where_the_middle_is_left_out_each_piece_keeps_its_offsets() -> None:
+    text = "A tuple is short. Cats purr. A tuple is fixed."
+    kept = run(selection(hit("a", text)), max_sentences=2).kept[0].passage
+    assert kept.text == "A tuple is short.\n\nA tuple is fixed."
+    assert [text[start:end] for start, end in kept.pieces] == [
+        "A tuple is short.", "A tuple is fixed.",
+    ]  # fmt: skip
+
+
+def test_reasons_have_the_figures_that_decided() -> None:
+    result = run(selection(FIRST, hit("c", "Nothing of the kind.")), max_sentences=1)
+    said = result.reasons["a"]
+    assert said.startswith("1 of its 3 sentences, the best with logit ")
+    assert ", at least " in said
+    assert result.dropped[0].reason.startswith("its best sentence has logit ")
 
 
 def test_neighbouring_sentences_come_along_when_asked_for() -> None:

@@ -12,6 +12,7 @@ from pydantic import Field
 from assay.pipeline import Abstention, Answer, Node, Pipeline, Query, RunContext, build
 from assay.pipeline.component import Config, register, relative_to
 from assay.pipeline.errors import BuildError, UsageError
+from assay.pipeline.record import RunRecord
 
 _INSIDE: ContextVar[tuple[Path, ...]] = ContextVar("inside", default=())
 """Files that are being built, the outermost first: one that comes again contains itself."""
@@ -60,7 +61,13 @@ class Inner(Node):
         return self._inner().parts()
 
     def ask(self, query: Query, context: RunContext, *, seed: int) -> Answer | Abstention:
-        """The inner pipeline's outcome, within the request's limits, its costs booked here.
+        """The inner pipeline's outcome; see ``recorded``."""
+        outcome = self.recorded(query, context, seed=seed).outcome
+        assert outcome is not None
+        return outcome
+
+    def recorded(self, query: Query, context: RunContext, *, seed: int) -> RunRecord:
+        """The inner pipeline's run, within the request's limits, its costs booked here.
 
         Raises:
             NodeError: if an inner node failed.
@@ -78,8 +85,7 @@ class Inner(Node):
                 flops=cost.flops,
             )
         context.check()
-        assert record.outcome is not None
-        return record.outcome
+        return record
 
     def _inner(self) -> Pipeline:
         if self.pipeline is None:

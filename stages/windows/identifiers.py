@@ -25,6 +25,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+COMPUTES = True
+"""What is below decides what rerankers and selectors give, so it counts for fingerprints."""
+
 Style = Literal["number", "letter", "passage"]
 """How passages are named: ``[3]``, ``[C]`` or ``PASSAGE3``."""
 
@@ -57,6 +60,7 @@ _WELL_FORMED: Mapping[Style, re.Pattern[str]] = {
     "passage": re.compile(r"PASSAGE\d+(?:, PASSAGE\d+)*"),
 }
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
+_NOTHING = re.compile(r"[\W_]*(?:none\b|\Z)", re.IGNORECASE)
 _LONGEST = 9  # digits; longer numbers name nothing and are not worth computing
 
 
@@ -108,22 +112,59 @@ def parse_order(text: str, n: int, *, style: Style = "number") -> Parsed:
     True
     """
     answer = answer_of(text)
-    places = [] if answer is None else [_place(one, style) for one in _found(answer, style)]
-    order: list[int] = []
-    duplicates = out_of_range = 0
-    for place in places:
-        if place is None or not 0 <= place < n:
-            out_of_range += 1
-        elif place in order:
-            duplicates += 1
-        else:
-            order.append(place)
-    named = len(order)
-    chosen = set(order)
-    order += [place for place in range(n) if place not in chosen]
+    read = _read("" if answer is None else answer, n, style)
+    named = len(read.order)
+    chosen = set(read.order)
+    order = (*read.order, *(place for place in range(n) if place not in chosen))
     whole = answer is not None and _WELL_FORMED[style].fullmatch(answer.strip()) is not None
     return Parsed(
-        tuple(order), named, n - named, duplicates, out_of_range, whole, named == 0 and n > 0
+        order, named, n - named, read.duplicates, read.out_of_range, whole, named == 0 and n > 0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSubset:
+    """What was read out of an answer that names only the passages that are needed.
+
+    Args:
+        places: places in the window in the order of their first mention; may be empty.
+        duplicates: mentions after the first.
+        out_of_range: identifiers of no passage.
+        failed: whether it can mean neither passages nor that none is needed, or its reasoning was
+            cut off.
+    """
+
+    places: tuple[int, ...]
+    duplicates: int
+    out_of_range: int
+    failed: bool
+
+
+def parse_subset(text: str, n: int, *, style: Style = "number") -> ParsedSubset:
+    """Read which of n passages an answer names; by the same rules, but nothing is appended.
+
+    An empty answer, empty brackets and one that begins with "None" name no passage, and that is no
+    failure. An answer that names only passages that were not shown is one.
+
+    Args:
+        text: what the model wrote; anything.
+        n: passages that were shown.
+        style: how they were named.
+
+    >>> parse_subset("[3], [1], [3], [9]", 4)
+    ParsedSubset(places=(2, 0), duplicates=1, out_of_range=1, failed=False)
+    >>> parse_subset("None", 4).places, parse_subset("None", 4).failed
+    ((), False)
+    >>> parse_subset("I cannot tell.", 4).failed
+    True
+    """
+    answer = answer_of(text)
+    if answer is None:
+        return ParsedSubset((), 0, 0, True)
+    read = _read(answer, n, style)
+    nothing = not read.found and _NOTHING.match(answer) is not None
+    return ParsedSubset(
+        read.order, read.duplicates, read.out_of_range, not read.order and not nothing
     )
 
 
@@ -161,6 +202,22 @@ def identifier(place: int, style: Style) -> str:
             return f"[{LETTERS[place]}]"
         case "passage":
             return f"PASSAGE{place + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mentions:
+    found: int
+    order: tuple[int, ...]
+    duplicates: int
+    out_of_range: int
+
+
+def _read(answer: str, n: int, style: Style) -> _Mentions:
+    """Identifiers of an answer: how many, those of passages at their first mention, the others."""
+    places = [_place(one, style) for one in _found(answer, style)]
+    known = [place for place in places if place is not None and 0 <= place < n]
+    order = tuple(dict.fromkeys(known))
+    return _Mentions(len(places), order, len(known) - len(order), len(places) - len(known))
 
 
 def _found(answer: str, style: Style) -> list[str]:

@@ -144,3 +144,80 @@ def test_a_wrong_condition_is_found_by_build(tmp_path: Path, until: str, words: 
     outer = files(tmp_path, "flow.repeat@1", f'path: parts/inner.yaml, until: "{until}"')
     with pytest.raises(BuildError, match=words):
         build(outer)
+
+
+SEARCHED: list[str] = []
+
+
+@register("flowtest.search@1")
+class Search(Node):
+    """Finds nothing for the first two questions, then the gold passage; notes what to look for."""
+
+    def run(self, query: Query, context: RunContext) -> Answer | Abstention:
+        SEARCHED.append(query.text)
+        wordings = {"who": "the founder", "who the founder": "the first owner"}
+        context.note(missing=wordings.get(query.text, "the founder"), other=3)
+        if query.text != GOLD:
+            return Abstention("search", AbstentionReason.NO_EVIDENCE, "nothing found")
+        return Answer("Ada", (), (), Score(0.9, ScoreKind.PROBABILITY, self.name))
+
+
+GOLD = "who the first owner"
+SEARCH = INNER.replace("flowtest.draw@1", "flowtest.search@1")
+UNTIL = "until: 'outcome.confidence.value >= 0.5'"
+
+
+@pytest.mark.parametrize(
+    ("text", "times", "searched", "ended"),
+    [
+        ("who", 5, ["who", "who the founder", GOLD], "met"),
+        ("who", 2, ["who", "who the founder"], "times"),
+        ("what", 5, ["what", "what the founder"], "question repeated"),
+    ],
+)
+def test_what_is_missing_is_the_next_question_and_no_question_is_asked_twice(
+    tmp_path: Path, text: str, times: int, searched: list[str], ended: str
+) -> None:
+    SEARCHED.clear()
+    config = f"path: parts/inner.yaml, times: {times}, {UNTIL}, next_query: draw.missing"
+    outer = files(tmp_path, "flow.repeat@1", config, SEARCH)
+    with build(outer) as pipeline:
+        record = pipeline.run(ask(text), seed=0)
+    assert searched == SEARCHED
+    assert isinstance(record.outcome, Answer) == (ended == "met")
+    notes = record.stages["sub"]["notes"]
+    assert (notes["runs"], notes["ended"]) == (len(searched), ended)
+    assert [notes[f"question_{number}"] for number in range(2, len(searched) + 1)] == searched[1:]
+
+
+def test_the_missing_part_may_stand_for_the_question(tmp_path: Path) -> None:
+    SEARCHED.clear()
+    config = f"path: parts/inner.yaml, times: 4, {UNTIL}, next_query: draw.missing, wording: alone"
+    outer = files(tmp_path, "flow.repeat@1", config, SEARCH)
+    with build(outer) as pipeline:
+        pipeline.run(ask("who"), seed=0)
+    assert SEARCHED == ["who", "the founder"]
+
+
+def test_without_a_note_there_is_no_next_question(tmp_path: Path) -> None:
+    SEARCHED.clear()
+    config = f"path: parts/inner.yaml, {UNTIL}, next_query: draw.nothing"
+    outer = files(tmp_path, "flow.repeat@1", config, SEARCH)
+    with build(outer) as pipeline:
+        record = pipeline.run(ask("who"), seed=0)
+    assert SEARCHED == ["who"]
+    assert record.stages["sub"]["notes"]["ended"] == "no next question"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("next_query: drow.missing", "'next_query': no node 'drow' inside; did you mean 'draw'"),
+        ("next_query: missing", "next_query"),
+        ("wording: alone", "'wording' belongs to 'next_query'"),
+    ],
+)
+def test_a_wrong_next_question_is_found_by_build(tmp_path: Path, config: str, words: str) -> None:
+    outer = files(tmp_path, "flow.repeat@1", f"path: parts/inner.yaml, {UNTIL}, {config}", SEARCH)
+    with pytest.raises(BuildError, match=words):
+        build(outer)

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.stages.windows.identifiers import Style, identifier, parse_order, reasoning_of
+from assay.stages.windows.identifiers import (
+    Style,
+    identifier,
+    parse_order,
+    parse_subset,
+    reasoning_of,
+)
 
 ANSWERS = Path(__file__).parents[4] / "shared" / "data" / "llm_responses" / "responses.jsonl"
 STYLES: list[Style] = ["number", "letter", "passage"]
@@ -105,3 +111,42 @@ def test_every_recorded_answer_gives_a_permutation() -> None:
             kinds[found.kind] += 1
     assert kinds.total() == 13_773
     assert kinds["as asked"] + kinds["other form"] > 10_000
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "places", "duplicates", "out_of_range", "failed"),
+    [
+        ("[3], [1], [3], [9]", 4, (2, 0), 1, 1, False),
+        ("2, 4", 4, (1, 3), 0, 0, False),
+        ("3", 4, (2,), 0, 0, False),
+        ("None", 4, (), 0, 0, False),
+        ("[None]", 4, (), 0, 0, False),
+        ("**none** of these passages helps", 4, (), 0, 0, False),
+        ("", 4, (), 0, 0, False),
+        ("[]", 4, (), 0, 0, False),
+        ("[9]", 4, (), 0, 1, True),
+        ("[9], none", 4, (), 0, 1, True),
+        ("None but [9]", 4, (), 0, 1, True),
+        ("None but [3]", 4, (2,), 0, 0, False),
+        ("nonesuch", 4, (), 0, 0, True),
+        ("I cannot tell.", 4, (), 0, 0, True),
+        ("<think>[1] may do", 4, (), 0, 0, True),
+        ("<think>[1]?</think> None", 4, (), 0, 0, False),
+        ("[1], [2], [3]", 3, (0, 1, 2), 0, 0, False),
+        ("[1]", 0, (), 0, 1, True),
+    ],
+)
+def test_a_set_is_read_as_it_was_named_and_nothing_is_appended(
+    text: str, n: int, places: tuple[int, ...], duplicates: int, out_of_range: int, failed: bool
+) -> None:
+    found = parse_subset(text, n)
+    assert found.places == places
+    assert (found.duplicates, found.out_of_range) == (duplicates, out_of_range)
+    assert found.failed is failed
+
+
+@given(st.text(max_size=300), st.integers(0, 30), st.sampled_from(STYLES))
+def test_a_set_and_an_order_agree_on_what_an_answer_names(text: str, n: int, style: Style) -> None:
+    named, ordered = parse_subset(text, n, style=style), parse_order(text, n, style=style)
+    assert named.places == ordered.order[: ordered.named]
+    assert (named.duplicates, named.out_of_range) == (ordered.duplicates, ordered.out_of_range)

@@ -12,6 +12,9 @@ from assay.models.prompt import Prompt
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import ModelError
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 @contextlib.contextmanager
 def one_round(contexts: Sequence[RunContext]) -> Iterator[None]:

@@ -22,6 +22,9 @@ from assay.pipeline.errors import nearest
 from assay.stages.windows import templates
 from assay.stages.windows.identifiers import LETTERS, Style, identifier
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

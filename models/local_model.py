@@ -106,8 +106,11 @@ class LocalLanguageModel(LanguageModel):
 
     def _attend(
         self, reading: Reading, rows: tuple[int, int], context: RunContext
-    ) -> NDArray[np.float32]:
-        """Mean attention of the tokens in ``rows`` to each token: ``(layers, heads, n_tokens)``."""
+    ) -> tuple[NDArray[np.float32], int]:
+        """Mean attention of the tokens in ``rows`` to each token, and the prompt's cached tokens.
+
+        Shape ``(layers, heads, n_tokens)``; called with the lock held.
+        """
         raise self._unable(Ability.ATTENTION)
 
     def _states(
@@ -261,8 +264,8 @@ class LocalLanguageModel(LanguageModel):
             raise UsageError("the parts that look are empty: give them text")
         with self._lock:
             context.check()
-            weights = self._attend(reading, (begin, end), context)
-        self._book([context], [len(reading.tokens)], [0], [0])
+            weights, cached = self._attend(reading, (begin, end), context)
+        self._book([context], [len(reading.tokens)], [cached], [0])
         return Attention(tuple(weights[:, :, first:last] for first, last in reading.parts))
 
     def hidden_states(

@@ -222,7 +222,7 @@ class TransformersModel(LocalLanguageModel):
 
     def _attend(
         self, reading: Reading, rows: tuple[int, int], context: RunContext
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], int]:
         return self._decoder(Ability.ATTENTION).attend(reading, rows, context)
 
     def _states(

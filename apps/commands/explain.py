@@ -55,7 +55,10 @@ def command(
 
     With --cost it loads the models and prints instead what a question will cost
     before it is asked: calls of models, rounds of calls that wait for one another,
-    and tokens. No passage is looked for and nothing is generated.
+    and tokens. A figure that depends on what comes says 'mean' or 'at most' in the
+    last column; nodes that call no model are left out. Lengths of passages are those
+    of a sample, and with --query of the passages that have its words: the longer they
+    are, the more they are found. Nothing is generated.
     """
     if cost:
         _print_costs(pipeline, overrides, passages, query, passage_tokens)
@@ -106,7 +109,11 @@ def _print_costs(
         raise UsageError(f"--query: expected 1 to {MAX_QUESTION} characters, found {len(query)}")
     with opened(pipeline, overrides) as started:
         found = estimates(
-            started, question=query or QUESTION, passages=passages, passage_tokens=passage_tokens
+            started,
+            question=query or QUESTION,
+            passages=passages,
+            passage_tokens=passage_tokens,
+            look=query is not None,
         )
     if not found.nodes:
         out.print("no node of this pipeline calls a model", markup=False)
@@ -114,7 +121,7 @@ def _print_costs(
     for model, sizes in found.lengths.items():
         out.print(
             f"{model}: {sizes.query} tokens of the question, {sizes.passage} of a passage"
-            + (f" (mean of {found.sampled} drawn)" if found.sampled else " (as given)"),
+            + f" ({_counted(found)})",
             markup=False,
         )
     rows = [_row(one) for one in found.nodes]
@@ -127,6 +134,12 @@ def _print_costs(
     for row in rows:
         table.add_row(*row)
     out.print(table)
+
+
+def _counted(found: Estimates) -> str:
+    if not found.sampled:
+        return "as given"
+    return "mean of those with its words" if found.looked else f"mean of {found.sampled} drawn"
 
 
 def _row(told: Told) -> tuple[str, ...]:

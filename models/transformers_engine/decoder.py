@@ -109,17 +109,20 @@ class Decoder:
 
     def attend(
         self, reading: Reading, rows: tuple[int, int], context: RunContext
-    ) -> NDArray[np.float32]:
-        """Mean attention of the tokens in ``rows`` to each token: ``(layers, heads, n_tokens)``.
+    ) -> tuple[NDArray[np.float32], int]:
+        """Mean attention of the tokens in ``rows`` to each token, and the prompt's cached tokens.
 
-        What stands before the looking tokens is computed without attention weights; memory
-        grows with ``_LOOKING`` times the tokens, not with their square.
+        Shape ``(layers, heads, n_tokens)``. What stands before the looking tokens is computed
+        without attention weights; memory grows with ``_LOOKING`` times the tokens, not with
+        their square.
         """
         begin, end = rows
         tokens = reading.tokens
         layers: Layers = ()
+        cached = 0
         if begin:
-            layers = self.read(beginning(reading, begin), context.check, behind=False)[0].layers
+            before, cached = self.read(beginning(reading, begin), context.check, behind=False)
+            layers = before.layers
         cache = growing(layers)
         total: NDArray[np.float32] | None = None
         with self._eager():
@@ -137,7 +140,7 @@ class Decoder:
                     total[layer, :, : sums.shape[1]] += sums
         if total is None:
             raise UsageError("no tokens look: give rows with text")
-        return total / np.float32(end - begin)
+        return total / np.float32(end - begin), cached
 
     def states(
         self, prompts: Sequence[Reading], layer: int, contexts: Sequence[RunContext]

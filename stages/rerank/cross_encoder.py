@@ -12,9 +12,6 @@ from assay.stages.rerank.pointwise import PointwiseConfig, PointwiseRerank
 from assay.stages.windows.passage_text import read
 from assay.stages.windows.window import Sizes
 
-MARKS = 3
-"""Tokens that a cross-encoder puts around query and passage."""
-
 
 class CrossEncoderConfig(PointwiseConfig):
     """Settings of ``rerank.cross_encoder@1``."""
@@ -52,10 +49,10 @@ class CrossEncoderRerank(PointwiseRerank):
         return [float(value) for value in self.model.score(texts, contexts)]
 
     def estimate(self, n: int, sizes: Sizes) -> Cost:
-        """A call a passage, of query, passage and ``MARKS`` tokens."""
+        """A call a passage, of query, passage and the marks around them."""
         calls = min(n, self.config.depth)
         return Cost(
             calls=calls,
             rounds=min(1, calls),
-            tokens_in=calls * (sizes.query + sizes.passage + MARKS),
+            tokens_in=calls * (sizes.query + sizes.passage + sizes.marks),
         )

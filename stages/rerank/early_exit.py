@@ -18,9 +18,6 @@ from assay.stages.schedules.early_exit import EarlyExit, Exit, Requests, early_e
 from assay.stages.windows.passage_text import read
 from assay.stages.windows.window import Sizes
 
-MARKS = 3
-"""Tokens that a cross-encoder puts around query and passage."""
-
 Source = Literal["first_stage", "embedder", "cross_encoder", "judge"]
 
 
@@ -162,22 +159,43 @@ class EarlyExitRerank(Node):
     def estimate(self, n: int, sizes: Sizes) -> Cost:
         """What a ranking of n passages will cost if ``reached`` of each level is right."""
         n = min(n, self.config.depth)
+        counts = self._counts(n)
+        steps = math.ceil(sum(counts[1:]) / self.config.beam)
         total = Cost()
-        above = 0
-        for number, level in enumerate(self.config.levels):
-            count = n if number == 0 else round(n * level.reached)
-            above += count if number else 0
+        for number, (level, count) in enumerate(zip(self.config.levels, counts, strict=True)):
             if level.score == "first_stage" or not count:
                 continue
-            total.rounds += number == 0
-            if level.score == "embedder":
-                total.calls += count + 1
+            # A few passages rise side by side; of many, a round has some at every level.
+            together = number == 0 or n <= self.config.beam
+            total.rounds += 1 if together else min(steps, count)
+            total.calls += count
+            if level.score == "embedder":  # the question is embedded before
+                total.rounds += 1
+                total.calls += 1
                 total.tokens_in += count * sizes.passage + sizes.query
             else:
-                total.calls += count
-                total.tokens_in += count * (sizes.query + sizes.passage + MARKS)
-        total.rounds += math.ceil(above / self.config.beam)
+                total.tokens_in += count * (sizes.query + sizes.passage + sizes.marks)
         return total
+
+    def _counts(self, n: int) -> list[int]:
+        """Passages that are expected to be scored at each level."""
+        most = self.config.most_scores
+        left = n * len(self.config.levels) if most is None else most
+        counts = [n]
+        for level in self.config.levels[1:]:
+            counts.append(min(round(n * level.reached), left))
+            left -= counts[-1]
+        return counts
+
+    def estimate_note(self, n: int) -> str:
+        """What the estimate rests on: the shares that the config expects to go on.
+
+        Levels may be asked in fewer rounds where passages of few levels meet.
+        """
+        if len(self.config.levels) == 1:
+            return ""
+        told = [f"{level.reached:.0%} at {level.score}" for level in self.config.levels[1:]]
+        return f"mean, if 'reached' holds: {', '.join(told)}"
 
     def _begun(self, n: int) -> EarlyExit:
         config = self.config

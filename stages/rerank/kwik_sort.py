@@ -29,7 +29,6 @@ class KwikSort(WindowedRerank):
     """
 
     Config = KwikSortConfig
-    simulations = 40
 
     def schedule(self, n: int, generator: np.random.Generator) -> Schedule:
         """Pivots come from the generator."""

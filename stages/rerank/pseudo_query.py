@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from assay.models.protocols import Floats
+from assay.models.hash_embedder import HashEmbedder
+from assay.models.protocols import Embedder, Floats
 from assay.pipeline.component import register
 from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.text import words
@@ -18,6 +19,7 @@ from assay.stages.rerank.unit_vectors import cosines, hides, unit_rows, visible
 from assay.stages.rerank.vector_rerank import VectorRerank, VectorRerankConfig
 from assay.stages.retrieve.rocchio import Weights, moved
 from assay.stages.windows.template import neutral
+from assay.stages.windows.text_lengths import extra_tokens, models_of, tokens_of
 from assay.stages.windows.window import Sizes
 
 TASK = (
@@ -120,7 +122,10 @@ class PseudoQueryRerank(VectorRerank):
         ]
 
     def estimate(self, n: int, sizes: Sizes) -> Cost:
-        """The embeddings; an embedder's own prefix and marks are not counted."""
+        """The embeddings; lengths are with the prefixes and marks that the embedder adds.
+
+        The prompt has those of a question once, and each of its passages none.
+        """
         depth = min(n, self.config.depth)
         if not depth:
             return Cost()
@@ -128,9 +133,18 @@ class PseudoQueryRerank(VectorRerank):
             return self.vector_cost(1, depth, sizes)
         top = min(depth, self.config.top)
         cost = self.vector_cost(2 if self.config.alpha > 0 else 1, depth, sizes)
-        own = len(words(self._prompt("", [""] * top)))
-        cost.tokens_in += own + top * min(sizes.passage, self.config.words * 4 // 3)
+        embedder = next((one for one in models_of(self) if isinstance(one, Embedder)), None)
+        bare = sizes.passage - extra_tokens(embedder, embed=False)[1]
+        shown = max(0, min(bare, self.config.words * 4 // 3))
+        cost.tokens_in += self._own_tokens(embedder, top) + top * shown
         return cost
+
+    def _own_tokens(self, embedder: Embedder | None, top: int) -> int:
+        """Tokens of the prompt beside those of question and passages."""
+        text = self._prompt("", [""] * top)
+        if isinstance(embedder, HashEmbedder):
+            return len(words(text))
+        return tokens_of(embedder, text)
 
     def _questions(
         self,

@@ -171,6 +171,10 @@ class ReasoningRerank(PointwiseRerank):
             total.add(Cost(calls=calls, rounds=1, tokens_in=calls * (prompt + chain)))
         return total
 
+    def estimate_note(self, n: int) -> str:
+        """What the estimate rests on."""
+        return f"mean, for {self.config.expected_tokens} tokens of reasoning a passage"
+
     @property
     def _prompts(self) -> PairPrompts:
         return PairPrompts(

@@ -6,16 +6,19 @@ import functools
 import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from assay.pipeline.component import Config, Node
 from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.words import Hit, Query, Ranking, Score, ScoreKind
-from assay.stages.schedules.schedule import Places, Schedule, demand, drive
+from assay.stages.schedules.schedule import Demand, Places, Schedule, demand, drive
 from assay.stages.windows.window import Ordered, Sizes, Window, WindowRanker
+
+FEW, MANY = 10, 40
+"""Simulated runs of which the mean is the estimate, and those where they differ."""
 
 
 class WindowedConfig(Config):
@@ -43,12 +46,17 @@ class WindowedRerank(Node):
     """
 
     gives = ("order",)
-    simulations: ClassVar[int] = 10
-    """Runs of which the mean is the estimate; more where the cost is a matter of luck."""
 
     def __init__(self, config: WindowedConfig, *, ranker: WindowRanker) -> None:
         super().__init__(config)
         self.ranker = ranker
+        self._demands: dict[int, Sequence[Demand]] = {}  # by depth, see _simulated
+
+    def with_config(self, config: BaseModel) -> Self:
+        """The same node with another config, sharing its ranker."""
+        twin = super().with_config(config)
+        twin._demands = {}
+        return twin
 
     @abstractmethod
     def schedule(self, n: int, generator: np.random.Generator) -> Schedule:
@@ -110,17 +118,12 @@ class WindowedRerank(Node):
     def estimate(self, n: int, sizes: Sizes) -> Cost:
         """What a ranking of n passages will cost; once started.
 
-        What a schedule asks may depend on the answers: it is run with ``simulations`` perfect
-        rankers, each of which knows another random order of the passages, and the mean is told.
+        What a schedule asks may depend on the answers: it is run with perfect rankers, each of
+        which knows another random order of the passages, and the mean is told.
         """
-        depth = min(n, self.config.depth)
-        total, runs = Cost(), self.simulations
-        for seed in range(runs if depth else 0):
-            hidden = np.random.default_rng(seed).permutation(depth).tolist()
-            asked = demand(
-                self.schedule(depth, np.random.default_rng(seed)),
-                functools.partial(sorted_by, hidden),
-            )
+        total, simulated = Cost(), self._simulated(n)
+        runs = max(1, len(simulated))
+        for asked in simulated:
             for size, count in asked.windows.items():
                 one = self.ranker.estimate(size, sizes)
                 total.calls += count * one.calls
@@ -138,6 +141,41 @@ class WindowedRerank(Node):
             flops=total.flops / runs,
         )
 
+    def estimate_note(self, n: int) -> str:
+        """How far the estimate is a mean: the least and the most that perfect rankers cost."""
+        simulated = self._simulated(n)
+        figures = {
+            "windows": [asked.windows.total() for asked in simulated],
+            "passages shown": [_shown(asked) for asked in simulated],
+            "rounds": [asked.rounds for asked in simulated],
+        }
+        told = [
+            f"{min(found)} to {max(found)} {unit}"
+            for unit, found in figures.items()
+            if len(set(found)) > 1
+        ]
+        return f"mean, by the answers {', '.join(told)}" if told else ""
+
+    def _simulated(self, n: int) -> Sequence[Demand]:
+        """What is asked of perfect rankers, each of which knows another order; none for n = 0.
+
+        ``FEW`` of them where all are asked the same, else ``MANY``.
+        """
+        depth = min(n, self.config.depth)
+        if not depth:
+            return ()
+        if depth not in self._demands:
+            found = [self._demand(depth, seed) for seed in range(FEW)]
+            if any(one != found[0] for one in found):
+                found += [self._demand(depth, seed) for seed in range(FEW, MANY)]
+            self._demands[depth] = found
+        return self._demands[depth]
+
+    def _demand(self, depth: int, seed: int) -> Demand:
+        hidden = np.random.default_rng(seed).permutation(depth).tolist()
+        schedule = self.schedule(depth, np.random.default_rng(seed))
+        return demand(schedule, functools.partial(sorted_by, hidden))
+
     def _ranking(self, query: Query, ranking: Ranking, order: Places) -> Ranking:
         hits = [ranking.hits[place] for place in order] + list(ranking.hits[len(order) :])
         return Ranking(
@@ -148,6 +186,10 @@ class WindowedRerank(Node):
             ),
             self.name,
         )
+
+
+def _shown(asked: Demand) -> int:
+    return sum(size * count for size, count in asked.windows.items())
 
 
 def generator_of(query: Query, context: RunContext) -> np.random.Generator:

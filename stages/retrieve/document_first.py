@@ -18,9 +18,10 @@ from assay.corpora.labels import labels_of_passage
 from assay.corpora.where import DESCRIPTION, filter_of, where_problems
 from assay.models.protocols import Floats
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.context import RunContext
+from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.words import Hit, Passage, Query, QueryVariants, Ranking, Score, ScoreKind
 from assay.stages.retrieve.wordings import merged, wordings
+from assay.stages.windows.window import Sizes
 
 
 class DocumentFirstConfig(Config):
@@ -166,6 +167,16 @@ class DocumentFirst(Node):
             rankings = [self._search(query, next(waiting), context) for query in own]
             found.append(merged(rankings, source=self.name, limit=self.config.k))
         return found
+
+    def estimate(self, n: int, sizes: Sizes) -> Cost:
+        """One embedding for one wording, unless the mode is ``bm25``.
+
+        Args:
+            n: passages that come in: none.
+            sizes: of which the question's length counts.
+        """
+        calls = int(self.config.mode != "bm25")
+        return Cost(calls=calls, rounds=calls, tokens_in=calls * sizes.query)
 
     def _search(self, query: Query, vector: Floats | None, context: RunContext) -> Ranking:
         config = self.config

@@ -19,12 +19,15 @@ from assay.corpora.corpus import Corpus
 from assay.corpora.fusion import Scheme
 from assay.corpora.where import DESCRIPTION, where_problems
 from assay.pipeline.component import Config, Node, register, relative_to
-from assay.pipeline.context import RunContext
+from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.identity import code_digest
 from assay.pipeline.types import signature
 from assay.pipeline.words import Query, QueryVariants, Ranking
+from assay.stages.retrieve.dense import Dense
 from assay.stages.retrieve.parts import PartName, parts_of, rankings_of, repeated
+from assay.stages.retrieve.sparse import Sparse
 from assay.stages.retrieve.wordings import ranked
+from assay.stages.windows.window import Sizes
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "rrf": ("weights", "damping"),
@@ -171,6 +174,19 @@ class Hybrid(Node):
             for rankings, context in zip(found, contexts, strict=True)
         ]
         return [ranked(one.query, one.hits, self.name) for one in fused]
+
+    def estimate(self, n: int, sizes: Sizes) -> Cost:
+        """That of the parts for one wording, one after another.
+
+        Args:
+            n: passages that come in: none.
+            sizes: of which the question's length counts.
+        """
+        total = Cost()
+        for part in self._parts.values():
+            if isinstance(part, Dense | Sparse):
+                total.add(part.estimate(n, sizes))
+        return total
 
 
 def _fusion(config: HybridConfig) -> Node:

@@ -18,11 +18,12 @@ from assay.corpora.rendering import rendered
 from assay.corpora.where import DESCRIPTION, filter_of, where_problems
 from assay.models.protocols import Floats
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.context import RunContext
+from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.readable import require_readable
 from assay.pipeline.words import Passage, Query, Ranking
 from assay.stages.retrieve.rocchio import Weights, expansion, moved
 from assay.stages.retrieve.wordings import check_where, ranked
+from assay.stages.windows.window import Sizes
 
 
 class PrfConfig(Config):
@@ -131,6 +132,16 @@ class Prf(Node):
         for place, ranking in zip(waiting, rankings, strict=True):
             found[place] = ranking
         return found
+
+    def estimate(self, n: int, sizes: Sizes) -> Cost:
+        """One embedding in the mode ``dense``; none where nothing was found.
+
+        Args:
+            n: passages that come in.
+            sizes: of which the question's length counts.
+        """
+        calls = int(self.config.mode == "dense" and n > 0)
+        return Cost(calls=calls, rounds=calls, tokens_in=calls * sizes.query)
 
     def _feedback(self, ranking: Ranking, context: RunContext) -> _Feedback:
         config = self.config

@@ -12,9 +12,10 @@ from pydantic import Field
 from assay.corpora.corpus import Corpus
 from assay.corpora.where import DESCRIPTION, filter_of, where_problems
 from assay.pipeline.component import Config, Node, register
-from assay.pipeline.context import RunContext
+from assay.pipeline.context import Cost, RunContext
 from assay.pipeline.words import Query, QueryVariants, Ranking
 from assay.stages.retrieve.wordings import searched_together
+from assay.stages.windows.window import Sizes
 
 
 class SparseConfig(Config):
@@ -69,3 +70,12 @@ class Sparse(Node):
             where=filter_of(self.config.where),
             source=self.name,
         )
+
+    def estimate(self, n: int, sizes: Sizes) -> Cost:
+        """One call for one wording.
+
+        Args:
+            n: passages that come in: none.
+            sizes: of which the question's length counts.
+        """
+        return Cost(calls=1, rounds=1, tokens_in=sizes.query)

@@ -63,5 +63,6 @@ class CrossEncoderWindows(WindowRanker):
         return found
 
     def estimate(self, window: int, sizes: Sizes) -> Cost:
-        """A call a passage, each of query, passage and three marks."""
-        return Cost(calls=window, rounds=1, tokens_in=window * (sizes.query + sizes.passage + 3))
+        """A call a passage, each of query, passage and the marks around them."""
+        tokens = window * (sizes.query + sizes.passage + sizes.marks)
+        return Cost(calls=window, rounds=1, tokens_in=tokens)

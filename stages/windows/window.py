@@ -69,10 +69,12 @@ class Sizes:
     Args:
         query: tokens of the question.
         passage: tokens of a passage with its title, at the mean.
+        marks: tokens that a cross-encoder puts around a pair; most put three.
     """
 
     query: int
     passage: int
+    marks: int = 3
 
 
 class WindowRanker(Resource):

@@ -229,6 +229,25 @@ def test_attention_is_the_mean_over_the_rows_of_full_attention(
     np.testing.assert_allclose(np.concatenate(found, axis=2), mean, atol=1e-5)
 
 
+def test_attention_books_what_it_took_from_a_kept_beginning(folder: Path) -> None:
+    model = started(folder)
+    parts, size = (LONG, " How far?"), model.count_tokens(LONG)
+    first, again, other = RunContext(), RunContext(), RunContext()
+    alone = model.attention(parts, [1], first).parts
+    model.keep(LONG)
+    together = model.attention(parts, [1], again).parts
+    model.generate(TEXT, RunContext(), max_tokens=1)
+    model.attention((LONG, " Why?"), [1], other)
+    model.release(LONG)
+    assert (first.cost.tokens_cached, again.cost.tokens_cached) == (0, size)
+    assert other.cost.tokens_cached == size
+    assert first.cost.tokens_in == again.cost.tokens_in > size
+    assert 0 < again.cost.flops < 0.2 * first.cost.flops
+    for one, two in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
+    model.close()
+
+
 def test_a_shared_beginning_is_computed_once(folder: Path, plain: tuple[Any, Any]) -> None:
     size = len(ids(plain, LONG))
     texts = [f" {one}" for one in ("yes", "no", "perhaps", "bird", "sea")]

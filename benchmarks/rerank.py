@@ -2,7 +2,8 @@
 
     python -m benchmarks.rerank --out build/rerank-methods
     python -m benchmarks.rerank --out build/few --passages 100 --seeds 10 --only halving sliding
-    python -m benchmarks.rerank --out build/rerank-methods --again
+    python -m benchmarks.rerank --out build/rerank-choice --first-seed 1000 --seeds 20
+    python -m benchmarks.rerank --out build/rerank-methods --rivals build/rerank-choice --again
 
 What is compared are schedules: which passages are shown together, when, and how one order is made
 of the answers. The rankings are made (``rerank_methods/problems.py``): about 21 of n passages are
@@ -24,126 +25,108 @@ How long a window is makes no difference to these rankers; to models it does. So
 are shown but are on no front. nDCG@10 has linear gain. Tokens are 100 a passage and 20 a question;
 what is written is 5 tokens a passage where the whole order is used, else 1 a window.
 
+Some methods are measured with fewer rankings of 1000 passages, as the tables tell; two methods are
+compared over the rankings that both have. Pairs are at most 10,000 by default, random ones of those
+that a row names; only "all, both orders" asks all 999,000.
+
 ``c`` and ``r`` mark the fronts: no method of windows up to 20 has a larger mean nDCG@10 at as many
 calls, or rounds, or fewer. Intervals are 95 %, by bootstrap over rankings (2,000 resamples, seed
-0), and differences are paired. ``--again`` makes tables and pictures of what was kept before.
-Results go to ``table.md``, ``figures.json`` and ``fronts.html`` in ``--out``.
+0), and differences are paired. ``--rivals`` names a folder of results with other seeds: from these
+is chosen which method stands beside each sliding window, so that no luck comes with the choice.
+
+What is done is kept in ``figures.json``, every 10 seconds. The same command goes on after the last
+method of which neither schedule nor settings nor numpy have changed, and with more ``--seeds`` only
+the further rankings are measured. ``--again`` only makes tables and pictures of what was kept.
+Results go to ``table.md``, ``compact.md``, ``figures.json`` and ``fronts.html`` in ``--out``.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.rerank_methods import tables
+from benchmarks.rerank_methods import keeping, tables
 from benchmarks.rerank_methods.measuring import Measured, first_stage, intervals, measured
 from benchmarks.rerank_methods.methods import WINDOW, Method, methods
 from benchmarks.rerank_methods.rankers import RANKERS
 from benchmarks.rerank_methods.tables import Row
 
+SAVE_SECONDS = 10.0
+USUAL = {"sliding 20/10": "S", "jointrank 20 x4": "J"}
+"""Methods that stand in the pictures by a letter, on the front or not."""
 
-def run(some: Sequence[Method], n: int, seeds: int, processes: int) -> list[Row]:
-    """All methods that are made for n, with all rankers."""
-    fitting = [one for one in some if one.largest >= n]
-    asked = [(method, ranker) for method in fitting for ranker in RANKERS]
-    begin = time.perf_counter()
+
+def run(
+    some: Sequence[tuple[Method, Sequence[int]]], n: int, processes: int
+) -> Iterator[tuple[Row, float]]:
+    """Each method with all rankers as it is done, and its seconds of processor time.
+
+    Args:
+        some: methods and the seeds of their rankings.
+        n: passages.
+        processes: side by side.
+    """
+    names = list(RANKERS)
     with ProcessPoolExecutor(processes) as pool:
-        waiting = [pool.submit(measured, method, ranker, n, seeds) for method, ranker in asked]
-        found: dict[str, dict[str, Measured]] = {}
-        for (method, ranker), one in zip(asked, waiting, strict=True):
-            found.setdefault(method.name, {})[ranker] = one.result()
-            if ranker == list(RANKERS)[-1]:
-                seconds = time.perf_counter() - begin
-                print(f"{seconds:6.0f} s  {n:5}  {method.name}", file=sys.stderr, flush=True)
-    return [Row(method, found[method.name]) for method in fitting]
-
-
-def to_json(found: Mapping[int, Sequence[Row]], seeds: int) -> dict[str, Any]:
-    """Everything that was measured, each ranking by itself, and the means with intervals."""
-    data: dict[str, Any] = {
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "seeds": seeds,
-        "rankers": {name: asdict(one) for name, one in RANKERS.items()},
-        "first_stage": {n: [round(one, 6) for one in first_stage(n, seeds)] for n in found},
-        "rows": {},
-    }
-    for n, rows in found.items():
-        data["rows"][n] = []
-        for row in rows:
-            means = {}
-            for ranker, one in row.found.items():
-                low, high = intervals(np.array([one.ndcg]))
-                means[ranker] = {
-                    "ndcg@10": float(np.mean(one.ndcg)),
-                    "interval": [float(low[0]), float(high[0])],
-                    "calls": float(np.mean(one.calls)),
-                    "rounds": float(np.mean(one.rounds)),
-                }
-            data["rows"][n].append(
-                {
-                    "method": row.method.name,
-                    "use": f"rerank.{row.method.use}@1",
-                    "config": dict(row.method.config),
-                    "samples": row.method.samples,
-                    "window": row.method.window,
-                    "tokens_in": row.tokens_in,
-                    "tokens_out": row.tokens_out,
-                    "means": means,
-                    "each": {ranker: asdict(one) for ranker, one in row.found.items()},
-                }
-            )
-    return data
-
-
-def from_json(data: Mapping[str, Any]) -> dict[int, list[Row]]:
-    """What ``to_json`` kept, for the methods that there still are."""
-    known = {one.name: one for one in methods()}
-    return {
-        int(n): [
-            Row(
-                known[row["method"]],
-                {
-                    ranker: Measured(**{key: tuple(value) for key, value in one.items()})
-                    for ranker, one in row["each"].items()
-                },
-            )
-            for row in rows
-            if row["method"] in known
+        waiting = [
+            (one, [pool.submit(_timed, one, ranker, n, seeds) for ranker in names])
+            for one, seeds in some
         ]
-        for n, rows in data["rows"].items()
-    }
+        for method, asked in waiting:
+            done = [one.result() for one in asked]
+            found = {name: one for name, (one, _) in zip(names, done, strict=True)}
+            yield Row(method, found), sum(seconds for _, seconds in done)
 
 
-def markdown(found: Mapping[int, Sequence[Row]], seeds: int) -> str:
-    """All tables."""
+def _timed(method: Method, ranker: str, n: int, seeds: Sequence[int]) -> tuple[Measured, float]:
+    begin = time.process_time()
+    return measured(method, ranker, n, seeds), time.process_time() - begin
+
+
+def markdown(
+    found: Mapping[int, Sequence[Row]],
+    seeds: Sequence[int],
+    elsewhere: Mapping[int, Sequence[Row]],
+    *,
+    compact: bool = False,
+) -> str:
+    """All tables, or those that fit on a page.
+
+    Args:
+        found: what was measured.
+        seeds: of the rankings.
+        elsewhere: measured with other seeds, to choose the rivals of sliding windows from.
+        compact: leaves out intervals and all methods that neither stand on a front nor are usual.
+    """
     parts = []
     for n, rows in found.items():
-        first = np.array([first_stage(n, seeds)])
+        most = max([row.rankings for row in rows], default=0)
+        if not most:
+            continue
+        first = np.array([first_stage(n, seeds[:most])])
         low, high = intervals(first)
         before = f"{first.mean():.3f} [{low[0]:.3f}, {high[0]:.3f}]"
-        pairs = tables.rivals(rows)
+        pairs = tables.rivals(rows, elsewhere.get(n, rows))
         parts += [
-            f"## {n} passages, {seeds} rankings, nDCG@10 before reranking {before}",
+            f"## {n} passages, at most {most} rankings, nDCG@10 before reranking {before}",
             "Fronts for error .2 and usual settings",
-            tables.short(rows),
-            "Sliding windows and the best other method at their calls, difference in nDCG@10",
-            tables.duel_table(pairs) if pairs else "(none was measured)",
-            "All methods",
-            tables.full(rows),
+            tables.short(rows, with_intervals=not compact),
+            "Sliding windows and the best other method at their calls, difference in nDCG@10"
+            + (" (chosen with other seeds)" if n in elsewhere else " (chosen with the same seeds)"),
+            tables.duel_table(pairs),
         ]
+        joined = tables.one_round(tables.chosen(rows) if compact else rows)
+        if joined:
+            parts += ["JointRank in one round less sliding 20/10", tables.duel_table(joined)]
+        if not compact:
+            parts += ["All methods", tables.full(rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -152,28 +135,17 @@ def pictures(found: Mapping[int, Sequence[Row]]) -> str:
     from assay.evaluation.report import charts
     from assay.evaluation.report.shell import Section, page
 
-    ranker = "error .2"
     sections = []
     for n, rows in found.items():
-        for figure in ("calls", "rounds"):
-            best = tables.front(rows, ranker, figure)
-            chosen = [
-                row for row in rows
-                if row.method.name in best | {"sliding 20/10", "jointrank 20 x4"}
-            ]  # fmt: skip
+        for figure in ("calls", "rounds") if rows else ():
+            values, keys = _numbered(rows, figure)
             picture = charts.points(
-                {
-                    row.method.name: (
-                        float(np.mean(getattr(row.found[ranker], figure))),
-                        float(np.mean(row.found[ranker].ndcg)),
-                    )
-                    for row in chosen
-                },
+                values,
                 title=f"{n} passages: nDCG@10 over {figure}, pairwise error .2",
                 x=figure,
                 y="nDCG@10",
                 log_x=True,
-                caption=f"The front of windows up to {WINDOW}, and two usual methods.",
+                caption=f"The front of windows up to {WINDOW}, and usual methods. {keys}",
             )
             sections.append(Section("", picture))
     return page(
@@ -183,38 +155,103 @@ def pictures(found: Mapping[int, Sequence[Row]]) -> str:
     )
 
 
+def _numbered(rows: Sequence[Row], figure: str) -> tuple[dict[str, tuple[float, float]], str]:
+    """Points of a front by number, usual methods by letter, and what is meant by them."""
+    ranker = "error .2"
+    best = tables.front(rows, ranker, figure)
+    places: dict[tuple[float, float], list[str]] = {}
+    for row in rows:
+        name, one = row.method.name, row.found[ranker]
+        if name in best or name in USUAL:
+            at = (float(np.mean(getattr(one, figure))), float(np.mean(one.ndcg)))
+            places.setdefault(at, []).append(name)
+    values: dict[str, tuple[float, float]] = {}
+    keys = []
+    for at in sorted(places):
+        letters = [USUAL[name] for name in places[at] if name in USUAL]
+        label = letters[0] if letters else str(sum(one.isdigit() for one in values) + 1)
+        keys.append(f"{label}: {' or '.join(places[at])}")
+        values[label] = at
+    return values, "; ".join(keys)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print the tables, keep everything."""
+    """Measure what is not kept yet, print the tables, keep everything."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--passages", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--seeds", type=int, default=50)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=[], help="methods whose names begin so")
+    parser.add_argument("--skip", nargs="+", default=[], help="all methods but those called so")
+    parser.add_argument("--rivals", type=Path, help="folder of results with other seeds")
     parser.add_argument("--again", action="store_true", help="tables of what was kept")
     options = parser.parse_args(arguments)
     kept = options.out / "figures.json"
+    seeds: Sequence[int] = range(options.first_seed, options.first_seed + options.seeds)
     if options.again:
         data = json.loads(kept.read_text(encoding="utf-8"))
-        found, seeds = from_json(data), int(data["seeds"])
+        found, seeds = keeping.from_json(data), data["seeds"]
     else:
         some = [
-            one for one in methods() if not options.only or one.name.startswith(tuple(options.only))
-        ]
+            one for one in methods()
+            if one.name not in options.skip
+            and (not options.only or one.name.startswith(tuple(options.only)))
+        ]  # fmt: skip
         if not some:
             parser.error(f"no method begins with {' or '.join(options.only)}")
-        seeds = options.seeds
         options.out.mkdir(parents=True, exist_ok=True)
-        found = {}
+        found = keeping.load(kept, seeds)
         for n in options.passages:
-            found[n] = run(some, n, seeds, options.processes)
-            kept.write_text(json.dumps(to_json(found, seeds)), encoding="utf-8")
-    text = markdown(found, seeds)
+            _measure(some, n, seeds, options.processes, found, kept)
+        seeds = json.loads(kept.read_text(encoding="utf-8"))["seeds"]
+    elsewhere = {}
+    if options.rivals is not None:
+        data = json.loads((options.rivals / "figures.json").read_text(encoding="utf-8"))
+        if set(data["seeds"]) & set(seeds):
+            parser.error(f"{options.rivals} has the same seeds: take others with --first-seed")
+        elsewhere = keeping.from_json(data)
+    text = markdown(found, seeds, elsewhere)
     (options.out / "table.md").write_text(text, encoding="utf-8")
+    short = markdown(found, seeds, elsewhere, compact=True)
+    (options.out / "compact.md").write_text(short, encoding="utf-8")
     (options.out / "fronts.html").write_text(pictures(found), encoding="utf-8")
     print(text)
+
+
+def _measure(
+    some: Sequence[Method],
+    n: int,
+    seeds: Sequence[int],
+    processes: int,
+    found: dict[int, list[Row]],
+    kept: Path,
+) -> None:
+    """Add what is missing to what was found, and keep it after each method."""
+    rows = {row.method.name: row for row in found.get(n, [])}
+    missing = []
+    for one in some:
+        known = rows[one.name].rankings if one.name in rows else 0
+        wanted = seeds[known : one.most(n)]
+        if wanted:
+            missing.append((one, wanted))
+    place = {one.name: number for number, one in enumerate(methods())}
+    begin, saved = time.perf_counter(), 0.0
+    for row, used in run(missing, n, processes):
+        known_row = rows.get(row.method.name)
+        rows[row.method.name] = known_row.then(row) if known_row else row
+        found[n] = sorted(rows.values(), key=lambda one: place[one.method.name])
+        took = time.perf_counter() - begin
+        if took - saved > SAVE_SECONDS or row.method is missing[-1][0]:
+            keeping.save(kept, found, seeds)
+            saved = took
+        print(
+            f"{took:6.0f} s  {used:6.1f} s used  {n:5}  {row.method.name}",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

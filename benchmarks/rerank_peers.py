@@ -17,8 +17,9 @@
     requests, ours keeps a run record. On import rank_llm asks for vllm and, for its T5 models, for
     an older transformers; empty modules stand in for both, which play no part in this.
 
-The two take turns, and who begins changes; seconds are medians with the 95 % interval of the
-median by bootstrap, after one run that does not count. What is not installed is said and left out.
+The two take turns, and who begins changes; seconds are processor time of all threads, told as
+medians with the 95 % interval of the median by bootstrap, after one run that does not count. What
+is not installed is said and left out.
 """
 
 from __future__ import annotations
@@ -36,15 +37,17 @@ import sys
 import tempfile
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from assay.models.echo import EchoConfig, Scripted
+from assay.models.echo import EchoConfig, Scripted, written_out
+from assay.models.language_model import Generation, WritingOptions
+from assay.models.prompt import Prompt
 from assay.pipeline.context import RunContext
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 from benchmarks.model_speed.prefix import interval, words
@@ -69,7 +72,7 @@ class Found:
         peer: the library with its version.
         what: what both did.
         agreement: the largest difference of scores, or the share of lists with the same order.
-        ours: seconds, each repetition.
+        ours: seconds of processor time, each repetition.
         theirs: the same.
     """
 
@@ -92,13 +95,13 @@ def ranking(texts: Sequence[str]) -> Ranking:
 def turns(
     ours: Callable[[], object], theirs: Callable[[], object], repeats: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Seconds of both, taking turns; the first of each does not count."""
+    """Seconds of processor time of both, taking turns; the first of each does not count."""
     taken: tuple[list[float], list[float]] = ([], [])
     for repeat in range(repeats + 1):
         for place in (0, 1) if repeat % 2 else (1, 0):
-            begin = time.perf_counter()
+            begin = time.process_time()
             (ours, theirs)[place]()
-            taken[place].append(time.perf_counter() - begin)
+            taken[place].append(time.process_time() - begin)
     return tuple(taken[0][1:]), tuple(taken[1][1:])
 
 
@@ -191,7 +194,7 @@ def answer(prompt: str) -> str:
 
 
 class Answering(Scripted):
-    """``answer`` as a language model."""
+    """``answer`` as a language model that says it all at once; words are its tokens, as there."""
 
     name = "benchmarks.answering@1"
 
@@ -202,15 +205,35 @@ class Answering(Scripted):
         """The order."""
         return answer(prompt)
 
+    def count_tokens(self, text: str) -> int:
+        """Words."""
+        return len(text.split())
 
-def rank_llm_ranker() -> Any:
-    """rank_llm's listwise reranker around ``answer``."""
+    def stream(
+        self, prompt: Prompt, context: RunContext, **options: Unpack[WritingOptions]
+    ) -> Iterator[str | Generation]:
+        """The whole answer in one piece."""
+        context.check()
+        said = self.answer("".join(text for text, _ in written_out(prompt)))
+        tokens_in, tokens_out = self.count_prompt(prompt), self.count_tokens(said)
+        context.spend(calls=1, rounds=1, tokens_in=tokens_in, tokens_out=tokens_out)
+        yield said
+        yield Generation(said, tokens_in, tokens_out)
+
+
+def stand_in() -> None:
+    """Put empty modules where rank_llm imports what is not needed here."""
     for name, needed in STAND_INS.items():
         root = name.split(".", maxsplit=1)[0]
         if name not in sys.modules and (root == "rank_llm" or not importlib.util.find_spec(root)):
             empty = types.ModuleType(name)
             vars(empty).update(dict.fromkeys(needed, object))
             sys.modules[name] = empty
+
+
+def rank_llm_ranker() -> Any:
+    """rank_llm's listwise reranker around ``answer``."""
+    stand_in()
     listwise: Any = importlib.import_module("rank_llm.rerank.listwise.listwise_rankllm")
     package: Any = importlib.import_module("rank_llm")
     template = Path(package.__file__).parent / "rerank" / "prompt_templates" / ZEPHYR

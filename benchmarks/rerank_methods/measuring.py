@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -40,23 +41,32 @@ class Measured:
     rounds: tuple[int, ...]
     read: tuple[int, ...]
 
+    def then(self, more: Measured) -> Measured:
+        """These rankings and further ones."""
+        return Measured(
+            self.ndcg + more.ndcg,
+            self.calls + more.calls,
+            self.rounds + more.rounds,
+            self.read + more.read,
+        )
 
-def first_stage(n: int, seeds: int) -> list[float]:
+
+def first_stage(n: int, seeds: Sequence[int]) -> list[float]:
     """nDCG@10 before reranking."""
-    return [ndcg(problem(n, seed).grades, range(n)) for seed in range(seeds)]
+    return [ndcg(problem(n, seed).grades, range(n)) for seed in seeds]
 
 
-def measured(method: Method, ranker: str, n: int, seeds: int) -> Measured:
+def measured(method: Method, ranker: str, n: int, seeds: Sequence[int]) -> Measured:
     """Run a method; the same rankings for every method and ranker, the noise its own each.
 
     Args:
         method: of the table.
         ranker: a name in ``RANKERS``.
         n: passages.
-        seeds: rankings, by the seeds 0, 1, 2 ...
+        seeds: of the rankings.
     """
     number = list(RANKERS).index(ranker)
-    rows = [_once(method, ranker, n, (seed, number, n)) for seed in range(seeds)]
+    rows = [_once(method, ranker, n, (seed, number, n)) for seed in seeds]
     return Measured(*cast(tuple[tuple[float, ...], ...], tuple(zip(*rows, strict=True))))  # type: ignore[arg-type]
 
 
@@ -111,9 +121,13 @@ def intervals(
     Returns:
         Low and high ends, shape ``(rows,)`` each.
     """
-    count = values.shape[1]
-    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
-    weights = np.stack([np.bincount(one, minlength=count) for one in drawn]) / count
-    means = values @ weights.T
+    means = values @ _weights(values.shape[1], resamples, seed).T
     low, high = np.quantile(means, [0.025, 0.975], axis=1)
     return low, high
+
+
+@lru_cache(maxsize=8)
+def _weights(count: int, resamples: int, seed: int) -> NDArray[np.float64]:
+    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    weights: NDArray[np.float64] = np.stack([np.bincount(one, minlength=count) for one in drawn])
+    return weights / count

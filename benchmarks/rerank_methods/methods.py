@@ -10,6 +10,9 @@ WINDOW = 20
 """Most passages of a window that is counted as usual; methods with larger ones are shown, but are
 on no front: what models do with long lists is not simulated."""
 SLIDING = "sliding_window"
+SHORT = 100
+"""Passages of a ranking that every method can be measured with often."""
+MANY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,8 @@ class Method:
         window: passages of its largest window.
         samples: orders in which ``windows.self_consistent@1`` shows each window; 1 for none.
         writes: whether the whole order of a window is used, or only its first or its scores.
-        largest: largest n that it is measured with.
+        at_1000: most rankings of over ``SHORT`` passages that it is measured with: fewer where
+            one takes seconds, 0 for what cannot be done or says nothing new.
     """
 
     name: str
@@ -32,12 +36,16 @@ class Method:
     window: int = WINDOW
     samples: int = 1
     writes: bool = True
-    largest: int = 1000
+    at_1000: int = 50
 
     @property
     def ours(self) -> bool:
         """Whether it is something else than a sliding window."""
         return self.use != SLIDING or self.samples > 1
+
+    def most(self, n: int) -> int:
+        """Rankings of n passages that it is measured with at most."""
+        return self.at_1000 if n > SHORT else MANY
 
 
 def methods() -> list[Method]:
@@ -55,9 +63,9 @@ def _listwise() -> Iterator[Method]:
         yield Method(f"sliding {window}/{step}{more}", SLIDING, settings, window)
     own = "sliding 20/10, self-consistent x"
     for samples in (3, 5):
-        yield Method(f"{own}{samples}", SLIDING, {}, samples=samples, largest=100)
+        yield Method(f"{own}{samples}", SLIDING, {}, samples=samples, at_1000=10)
     yield Method("full list", "full_list", {}, window=1000)
-    yield Method("full list, self-consistent x5", "full_list", {}, 1000, samples=5, largest=100)
+    yield Method("full list, self-consistent x5", "full_list", {}, 1000, samples=5, at_1000=10)
     for pivot in (5, 10, 15):
         yield Method(f"partitioning, pivot {pivot}", "top_down_partitioning", {"pivot": pivot})
     for window, keep, repeats, final in (
@@ -68,8 +76,9 @@ def _listwise() -> Iterator[Method]:
     ):  # fmt: skip
         settings = {"window": window, "keep": keep, "repeats": repeats, "final": final}
         name = f"halving {window}, keep {keep}, x{repeats} and x{final}"
-        largest = 1000 if repeats < 5 else 100
-        yield Method(name, "successive_halving", settings, window, largest=largest)
+        dear = repeats > 2 or (window, repeats) == (10, 2)
+        often = 10 if repeats > 3 else 20 if dear else 50
+        yield Method(name, "successive_halving", settings, window, at_1000=often)
     settings = {"aggregator": "win_rate"}
     yield Method("halving 20, keep 0.4, win_rate", "successive_halving", settings)
     for count in (1, 2, 4, 10):
@@ -77,8 +86,8 @@ def _listwise() -> Iterator[Method]:
 
 
 def _blocks() -> Iterator[Method]:
-    def joint(name: str, window: int = WINDOW, largest: int = 1000, **config: Any) -> Method:
-        return Method(f"jointrank {name}", "jointrank", config, window, largest=largest)
+    def joint(name: str, window: int = WINDOW, at_1000: int = 50, **config: Any) -> Method:
+        return Method(f"jointrank {name}", "jointrank", config, window, at_1000=at_1000)
 
     yield joint("20 x4")
     for repeats in (1, 2, 3, 6, 10):
@@ -86,13 +95,15 @@ def _blocks() -> Iterator[Method]:
     for design in ("random", "replicate"):
         yield joint(f"20 x4, {design}", design=design)
     for design, block in (("latin_square", 10), ("triangular", 14)):
-        yield joint(f"{design} {block}", block, 100, design=design, block=block)
+        yield joint(f"{design} {block}", block, 0, design=design, block=block)
     for aggregator in (
-        "win_rate", "greedy", "rank_centrality", "bradley_terry", "eigenvector", "elo", "kemeny",
+        "win_rate", "greedy", "rank_centrality", "pagerank", "eigenvector", "elo", "kemeny",
         "kwik_sort", "tour",
     ):  # fmt: skip
-        largest = 1000 if aggregator in ("win_rate", "greedy") else 100
-        yield joint(f"20 x4, {aggregator}", largest=largest, aggregator=aggregator)
+        often = {"rank_centrality": 10, "elo": 10, "kemeny": 10, "tour": 0}
+        yield joint(
+            f"20 x4, {aggregator}", at_1000=often.get(aggregator, 50), aggregator=aggregator
+        )
     for repeats in (2, 3, 10):
         name = f"20 x{repeats}, win_rate"
         yield joint(name, repeats=repeats, aggregator="win_rate")
@@ -123,16 +134,16 @@ def _setwise() -> Iterator[Method]:
 
 
 def _pairwise() -> Iterator[Method]:
-    def pairs(name: str, largest: int = 100, **config: Any) -> Method:
-        return Method(f"pairs, {name}", "pairwise", config, 2, writes=False, largest=largest)
+    def pairs(name: str, at_1000: int = 10, **config: Any) -> Method:
+        return Method(f"pairs, {name}", "pairwise", config, 2, writes=False, at_1000=at_1000)
 
-    yield pairs("all, both orders", sampler="all")
-    yield pairs("all, one order", sampler="cyclic", share=1.0, both_orders=False)
+    yield pairs("all, both orders", 3, sampler="all", most_windows=1_000_000)
+    yield pairs("all, one order", 0, sampler="cyclic", share=1.0, both_orders=False)
     for sampler in ("random", "cyclic"):
         yield pairs(f"{sampler} .3", sampler=sampler)
         yield pairs(f"{sampler} .1, one order", sampler=sampler, share=0.1, both_orders=False)
     yield pairs("random .1, near", sampler="random", share=0.1, nearness=1.0)
-    yield pairs("neighbours 3", 1000, sampler="neighbours", reach=3)
+    yield pairs("neighbours 3", 50, sampler="neighbours", reach=3)
     for aggregator in (
         "win_rate", "pagerank", "bradley_terry", "eigenvector", "rank_centrality", "elo", "kemeny",
         "kwik_sort",
@@ -140,7 +151,8 @@ def _pairwise() -> Iterator[Method]:
         yield pairs(f"cyclic .3, {aggregator}", aggregator=aggregator)
     yield Method("kwik sort", "kwik_sort", {"both_orders": False}, 2, writes=False)
     yield Method("kwik sort, both orders", "kwik_sort", {}, 2, writes=False)
-    active = {"top": 10, "most_windows": 2000}
-    yield Method("active pairs", "active_pairs", active, 2, writes=False, largest=100)
-    one = active | {"both_orders": False}
-    yield Method("active pairs, one order", "active_pairs", one, 2, writes=False, largest=100)
+    for budget, at_1000 in ((2000, 0), (100_000, 10)):
+        for more in ("", ", one order"):
+            settings = {"top": 10, "most_windows": budget, "both_orders": not more}
+            name = f"active pairs{more}" + (", until certain" if at_1000 else "")
+            yield Method(name, "active_pairs", settings, 2, writes=False, at_1000=at_1000)

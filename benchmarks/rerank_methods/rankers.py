@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import NormalDist
 
 import numpy as np
@@ -94,17 +95,21 @@ class SimulatedRanker(WindowRanker):
 
     def answers(self, windows: Sequence[Places]) -> list[Ordered]:
         """Orders of windows of places; their sizes are noted in ``windows``."""
-        noise = self._noise * self._chance.standard_normal(sum(map(len, windows)))
-        found, begin = [], 0
-        for places in windows:
-            size = len(places)
-            values = self._seen[list(places)] + noise[begin : begin + size]
+        sizes = np.array([len(places) for places in windows], dtype=np.intp)
+        shown = np.fromiter(chain.from_iterable(windows), dtype=np.intp, count=int(sizes.sum()))
+        values = self._seen[shown] + self._noise * self._chance.standard_normal(len(shown))
+        begins = np.cumsum(sizes) - sizes
+        found: list[Ordered] = [Ordered(())] * len(windows)
+        for size in np.unique(sizes).tolist():
+            (own,) = np.nonzero(sizes == size)
+            those = values[begins[own][:, None] + np.arange(size)]
             if self._bias and size > 1:
-                values = values + self._bias * np.linspace(1.0, 0.0, size)
-            begin += size
-            order = tuple(np.argsort(-values, kind="stable").tolist())
-            found.append(Ordered(order, tuple((self._unit * values).tolist())))
-            self.windows.append(size)
+                those = those + self._bias * np.linspace(1.0, 0.0, size)
+            orders = np.argsort(-those, axis=1, kind="stable").tolist()
+            scores = (self._unit * those).tolist()
+            for number, order, told in zip(own.tolist(), orders, scores, strict=True):
+                found[number] = Ordered(tuple(order), tuple(told))
+        self.windows += sizes.tolist()
         return found
 
     def rank(self, windows: Sequence[Window], contexts: Sequence[RunContext]) -> list[Ordered]:

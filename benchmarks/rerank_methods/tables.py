@@ -37,6 +37,16 @@ class Row:
     method: Method
     found: Found
 
+    @property
+    def rankings(self) -> int:
+        """That it was measured with."""
+        return min(len(one.ndcg) for one in self.found.values())
+
+    def then(self, more: Row) -> Row:
+        """With further rankings."""
+        found = {name: one.then(more.found[name]) for name, one in self.found.items()}
+        return Row(self.method, found)
+
     def cost(self, figure: str) -> float:
         """Mean calls, rounds or passages read, over rankers and rankings."""
         return float(np.mean([getattr(one, figure) for one in self.found.values()]))
@@ -56,27 +66,35 @@ class Row:
 def front(rows: Sequence[Row], ranker: str, figure: str) -> set[str]:
     """Methods of usual windows that none beats in nDCG@10 at the same cost or less, by the means.
 
+    Two are compared over the rankings that both were measured with.
+
     Args:
         rows: all methods.
         ranker: of whom.
         figure: ``calls`` or ``rounds``.
     """
-    usual = [row for row in rows if row.method.window <= WINDOW]
-    costs = {
-        row.method.name: (
-            float(np.mean(getattr(row.found[ranker], figure))),
-            float(np.mean(row.found[ranker].ndcg)),
-        )
-        for row in usual
-    }
+    usual = [(row.method.name, row.found[ranker]) for row in rows if row.method.window <= WINDOW]
     return {
         name
-        for name, (cost, value) in costs.items()
-        if not any(
-            other <= cost and better >= value and (other, better) != (cost, value)
-            for other, better in costs.values()
-        )
+        for name, one in usual
+        if not any(beats(other, one, figure) for called, other in usual if called != name)
     }
+
+
+def beats(one: Measured, other: Measured, figure: str) -> bool:
+    """Whether it is better in nDCG@10 or cost and worse in neither, over what both measured.
+
+    Args:
+        one: this one.
+        other: beaten or not.
+        figure: ``calls`` or ``rounds``.
+    """
+    both = min(len(one.ndcg), len(other.ndcg))
+    gained = float(np.mean(one.ndcg[:both]) - np.mean(other.ndcg[:both]))
+    saved = float(
+        np.mean(getattr(other, figure)[:both]) - np.mean(getattr(one, figure)[:both])
+    )  # fmt: skip
+    return gained >= 0 and saved >= 0 and (gained > 0 or saved > 0)
 
 
 def full(rows: Sequence[Row]) -> str:
@@ -84,11 +102,16 @@ def full(rows: Sequence[Row]) -> str:
     return _table(sorted(rows, key=lambda row: row.cost("calls")), rows, with_intervals=False)
 
 
-def short(rows: Sequence[Row], ranker: str = "error .2") -> str:
-    """Those on a front of one ranker and usual settings of all others, with intervals."""
+def short(rows: Sequence[Row], ranker: str = "error .2", *, with_intervals: bool = True) -> str:
+    """Those on a front of one ranker and usual settings of all others."""
+    some = sorted(chosen(rows, ranker), key=lambda row: row.cost("calls"))
+    return _table(some, rows, with_intervals=with_intervals)
+
+
+def chosen(rows: Sequence[Row], ranker: str = "error .2") -> list[Row]:
+    """The rows of ``short``."""
     on_front = front(rows, ranker, "calls") | front(rows, ranker, "rounds")
-    some = [row for row in rows if row.method.name in on_front or row.method.name in DEFAULTS]
-    return _table(sorted(some, key=lambda row: row.cost("calls")), rows, with_intervals=True)
+    return [row for row in rows if row.method.name in on_front or row.method.name in DEFAULTS]
 
 
 def _table(some: Sequence[Row], rows: Sequence[Row], *, with_intervals: bool) -> str:
@@ -100,10 +123,10 @@ def _table(some: Sequence[Row], rows: Sequence[Row], *, with_intervals: bool) ->
     }
     values = {name: _ends(some, name) for name in RANKERS}
     lines = [
-        "| method | window | calls | rounds | tokens in | tokens out | "
+        "| method | n | window | calls | rounds | tokens in | tokens out | "
         + " | ".join(RANKERS)
         + " |",
-        "|---|---:|---:|---:|---:|---:|" + "---:|" * len(RANKERS),
+        "|---|---:|---:|---:|---:|---:|---:|" + "---:|" * len(RANKERS),
     ]
     for place, row in enumerate(some):
         cells = []
@@ -117,45 +140,81 @@ def _table(some: Sequence[Row], rows: Sequence[Row], *, with_intervals: bool) ->
         method = row.method
         size = "all" if method.window > 100 else str(method.window)
         lines.append(
-            f"| {method.name} | {size} | {row.cost('calls'):,.1f} | {row.cost('rounds'):,.1f}"
+            f"| {method.name} | {row.rankings} | {size} | {row.cost('calls'):,.1f}"
+            f" | {row.cost('rounds'):,.1f}"
             f" | {row.tokens_in:,.0f} | {row.tokens_out:,.0f} | " + " | ".join(cells) + " |"
         )
     return "\n".join(lines)
 
 
 def _ends(rows: Sequence[Row], ranker: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return intervals(np.array([row.found[ranker].ndcg for row in rows]))
+    ends = [intervals(np.array([row.found[ranker].ndcg])) for row in rows]
+    return np.array([low[0] for low, _ in ends]), np.array([high[0] for _, high in ends])
 
 
-def rivals(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+def rivals(rows: Sequence[Row], elsewhere: Sequence[Row]) -> list[tuple[Row, Row]]:
     """For each sliding window the best other method at its price.
 
     The other one has at most its calls with every ranker, at the mean, and no larger windows; it
-    is the same for all rankers: the one of the largest nDCG@10 over all of them.
+    is the same for all rankers: the one that loses least, or gains most, with the ranker that
+    suits it worst, to a thousandth, and of these the one of the largest mean.
+
+    Args:
+        rows: what is told.
+        elsewhere: what is chosen from, the same methods with the same or other rankings.
     """
+    told = {row.method.name: row for row in rows}
+    known = [row for row in elsewhere if row.method.name in told]
     found = []
-    for row in rows:
+    for row in known:
         if row.method.ours:
             continue
         fitting = [
-            one
-            for one in rows
-            if one.method.ours
-            and one.method.window <= row.method.window
-            and all(
-                np.mean(one.found[name].calls) <= np.mean(row.found[name].calls) for name in RANKERS
-            )
-        ]
+            one for one in known
+            if one.method.ours and one.method.window <= row.method.window and _no_dearer(one, row)
+        ]  # fmt: skip
         if fitting:
-            best = max(fitting, key=lambda one: np.mean([one.found[name].ndcg for name in RANKERS]))
-            found.append((row, best))
+            best = max(fitting, key=lambda one: _gain(one, row))
+            found.append((told[row.method.name], told[best.method.name]))
     return found
+
+
+def _no_dearer(one: Row, other: Row) -> bool:
+    both = min(one.rankings, other.rankings)
+    return all(
+        np.mean(one.found[name].calls[:both]) <= np.mean(other.found[name].calls[:both])
+        for name in RANKERS
+    )
+
+
+def _gain(one: Row, other: Row) -> tuple[float, float]:
+    """In nDCG@10 with the worst ranker and at the mean, from the rankings that both have."""
+    both = min(one.rankings, other.rankings)
+    gains = [
+        float(np.mean(one.found[name].ndcg[:both]) - np.mean(other.found[name].ndcg[:both]))
+        for name in RANKERS
+    ]
+    return round(min(gains), 3), float(np.mean(gains))
+
+
+def one_round(rows: Sequence[Row], most: int = 20) -> list[tuple[Row, Row]]:
+    """The usual sliding window, with each JointRank of one round and so many calls at most."""
+    usual = [row for row in rows if row.method.name == "sliding 20/10"]
+    joined = [
+        row
+        for row in rows
+        if row.method.use == "jointrank" and row.cost("rounds") == 1 and row.cost("calls") <= most
+        and row.method.window <= WINDOW
+    ]  # fmt: skip
+    return [(one, other) for one in usual for other in joined]
 
 
 def duel_table(pairs: Sequence[tuple[Row, Row]]) -> str:
     """Differences in nDCG@10, other method less sliding window, with paired intervals."""
+    if not pairs:
+        return "(none was measured)"
     lines = [
-        "| sliding window | calls | rounds | at its calls or fewer | calls | rounds | "
+        "| sliding window | calls | rounds | other method | calls | rounds | "
         + " | ".join(RANKERS) + " |",
         "|---|---:|---:|---|---:|---:|" + "---:|" * len(RANKERS),
     ]  # fmt: skip
@@ -174,6 +233,7 @@ def duel_table(pairs: Sequence[tuple[Row, Row]]) -> str:
 
 def difference(one: Measured, other: Measured) -> tuple[float, float, float]:
     """Mean difference in nDCG@10 over the same rankings, with its interval."""
-    values = np.array([np.subtract(one.ndcg, other.ndcg)])
+    both = min(len(one.ndcg), len(other.ndcg))
+    values = np.array([np.subtract(one.ndcg[:both], other.ndcg[:both])])
     low, high = intervals(values)
     return float(values.mean()), float(low[0]), float(high[0])

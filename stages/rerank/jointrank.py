@@ -28,7 +28,10 @@ class JointRankConfig(WindowedConfig):
         description="most passages of a block; square and triangle take as few as hold all",
     )
     repeats: int = Field(4, ge=1, le=50, description="blocks that each passage stands in")
-    aggregator: AggregatorName = Field("pagerank", description="how comparisons become one order")
+    aggregator: AggregatorName = Field(
+        "bradley_terry",
+        description="how comparisons become one order; the paper's pagerank bears errors worse",
+    )
     final: int = Field(0, ge=0, le=1000, description="the best so many are ranked once more")
     prior: float = Field(
         0.0, ge=0.0, le=10.0, description="weight of the first stage's order beside the blocks'"
@@ -40,7 +43,8 @@ class JointRank(WindowedRerank):
     """All blocks in one round, then one order out of their comparisons.
 
     Source: JointRank (2025). Cost: depth * repeats / block windows in one round (20 for 100
-    passages by the defaults), and one window in a second round with ``final``.
+    passages by the defaults), and one window in a second round with ``final``. Differs: the default
+    aggregator, chosen by ``benchmarks/rerank.py`` on seeds that report nothing.
     """
 
     Config = JointRankConfig

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
 from assay.pipeline.component import register
-from assay.stages.comparisons.aggregator import AggregatorName
+from assay.stages.comparisons.aggregator import AggregatorName, aggregator_digest
 from assay.stages.rerank.windowed import WindowedConfig, WindowedRerank
 from assay.stages.schedules.schedule import Schedule
 from assay.stages.schedules.successive_halving import successive_halving
@@ -39,6 +42,10 @@ class SuccessiveHalving(WindowedRerank):
     """
 
     Config = SuccessiveHalvingConfig
+
+    def parts(self) -> Mapping[str, Any]:
+        """The aggregator's code, which the config names."""
+        return {"aggregator": aggregator_digest(self.config.aggregator)}
 
     def schedule(self, n: int, generator: np.random.Generator) -> Schedule:
         """Repetitions are dealt from the generator."""

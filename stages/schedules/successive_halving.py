@@ -11,6 +11,9 @@ from assay.stages.comparisons.aggregator import aggregator
 from assay.stages.comparisons.comparisons import Comparisons, by_score
 from assay.stages.schedules.schedule import Arrangement, Places, Schedule, sorted_places
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 
 def successive_halving(
     n: int,

@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "answer a file of questions",
     "schema": "print the JSON Schema of pipeline files, for editors",
     "suite": "ask what plain figures do not answer: typos, robustness, stability, attacks",
+    "train": "train a selector on labelled questions, or fit one that keeps a promise",
     "tune": "search for better settings, and say what they are worth on other questions",
 }
 

@@ -19,12 +19,12 @@ class Beta:
     """``squash(low * ln p - high * ln(1 - p) + shift)``. Scores are probabilities.
 
     Source: Kull, Silva Filho and Flach (2017). A weight that comes out below 0 is left out and
-    the other fitted again, so that the map never falls.
+    the other fitted again, so that the map never falls. As it stands it changes nothing.
     """
 
-    low: float
-    high: float
-    shift: float
+    low: float = 1.0
+    high: float = 1.0
+    shift: float = 0.0
 
     @classmethod
     def fit(cls, scores: Sequence[float], right: Sequence[bool]) -> Beta:
@@ -47,6 +47,16 @@ class Beta:
         """Of each score."""
         weights = np.array([self.low, self.high, self.shift])
         return squash(_columns(np.asarray(scores, dtype=np.float64)) @ weights)
+
+    def of_logits(self, logits: Values) -> Values:
+        """Of the logits of the scores, which may be larger than a probability can tell.
+
+        >>> Beta(shift=1.0).of_logits(np.array([0.0, -1.0])).round(4).tolist()
+        [0.7311, 0.5]
+        """
+        raw = np.asarray(logits, dtype=np.float64)
+        mapped = self.high * np.logaddexp(0, raw) - self.low * np.logaddexp(0, -raw) + self.shift
+        return squash(mapped)
 
     def to_json(self) -> Mapping[str, Any]:
         """The three weights."""

@@ -1,9 +1,9 @@
-"""The rankings that are reranked: ``retrieve.hybrid`` on the labelled sets, kept on disk."""
+"""First-stage rankings of the labelled sets, whole and in their parts, kept on disk."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,8 @@ from assay.models.protocols import Embedder
 from assay.pipeline.codec import from_json, to_json
 from assay.pipeline.context import RunContext
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Score, ScoreKind
+from assay.stages.retrieve.bm25 import Bm25, Bm25Config
+from assay.stages.retrieve.dense import Dense, DenseConfig
 from assay.stages.retrieve.hybrid import Hybrid, HybridConfig
 from benchmarks.retrieval_quality.tasks import Question, Task, questions_of
 
@@ -35,6 +37,37 @@ class Candidates:
     ranking: Ranking
 
 
+Search = Callable[[LocalCorpus, Sequence[Query]], Sequence[Ranking]]
+"""How a corpus is asked."""
+
+
+def hybrid(fusion: Mapping[str, Any]) -> Search:
+    """``retrieve.hybrid@1``.
+
+    Args:
+        fusion: its settings beside ``k``.
+    """
+
+    def search(corpus: LocalCorpus, queries: Sequence[Query]) -> Sequence[Ranking]:
+        node = Hybrid(HybridConfig.model_validate({**fusion, "k": DEPTH}), corpus=corpus)
+        node.start()
+        return node.run_batch([{"query": one} for one in queries], [RunContext() for _ in queries])
+
+    return search
+
+
+def lexical(corpus: LocalCorpus, queries: Sequence[Query]) -> Sequence[Ranking]:
+    """``retrieve.bm25@1``."""
+    node = Bm25(Bm25Config(k=DEPTH), corpus=corpus)
+    return [node.run(query=one) for one in queries]
+
+
+def dense(corpus: LocalCorpus, queries: Sequence[Query]) -> Sequence[Ranking]:
+    """``retrieve.dense@1``."""
+    node = Dense(DenseConfig(k=DEPTH), corpus=corpus)
+    return node.run_batch([{"query": one} for one in queries], [RunContext() for _ in queries])
+
+
 def retrieved(
     task: Task,
     data: Dataset,
@@ -42,7 +75,7 @@ def retrieved(
     embedder: Embedder,
     folder: Path,
     settings: Mapping[str, Any],
-    fusion: Mapping[str, Any],
+    search: Search,
     limit: int,
 ) -> list[Candidates]:
     """Index a set and ask it.
@@ -53,7 +86,7 @@ def retrieved(
         embedder: started.
         folder: for the index, which a second run finds there.
         settings: of ``corpora.local@1``, without its path.
-        fusion: settings of ``retrieve.hybrid@1`` beside ``k``.
+        search: how it is asked.
         limit: most questions.
     """
     config = LocalCorpus.Config.model_validate({**settings, "path": str(folder / data.name)})
@@ -62,10 +95,7 @@ def retrieved(
     corpus.start()
     with closing(corpus):
         questions = [_standing(one, corpus) for one in questions_of(task, data, limit)]
-        hybrid = Hybrid(HybridConfig.model_validate({**fusion, "k": DEPTH}), corpus=corpus)
-        hybrid.start()
-        asked = [{"query": one.query} for one in questions]
-        found = hybrid.run_batch(asked, [RunContext() for _ in asked])
+        found = search(corpus, [one.query for one in questions])
     return [Candidates(one, own) for one, own in zip(questions, found, strict=True)]
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from assay.evaluation.statistics.resampling import Estimate
 from benchmarks.rerank_figures.first_stage import Candidates
+from benchmarks.rerank_figures.language_models import Ordered, reordered
 from benchmarks.rerank_figures.scores import Scores
-from benchmarks.rerank_figures.systems import INPUT, Cost, cost_of, reranked, systems
+from benchmarks.rerank_figures.systems import ALONE, INPUT, Cost, System, cost_of, reranked
 from benchmarks.retrieval_quality.scoring import interval, ndcg
 from benchmarks.retrieval_quality.tasks import Question, Task
 
@@ -95,8 +96,24 @@ class Row:
         }
 
 
+def oracle(row: Row) -> float:
+    """Mean of the better one of input and reranker for each question: what a perfect gate has.
+
+    Args:
+        row: with the reranker alone among its systems.
+    """
+    pairs = zip(row.values[INPUT], row.values[ALONE], strict=True)
+    return sum(max(pair) for pair in pairs) / len(row.questions)
+
+
 def measured(
-    task: Task, found: Sequence[Candidates], known: Scores, source: str, depth: int, fold: str
+    task: Task,
+    found: Sequence[Candidates],
+    known: Scores,
+    source: str,
+    depth: int,
+    fold: str,
+    compared: Mapping[str, System],
 ) -> list[Row]:
     """One row, or none where no question has its scores.
 
@@ -107,6 +124,7 @@ def measured(
         source: the input's name.
         depth: passages that are reranked.
         fold: ``dev``, ``report`` or ``all``.
+        compared: by name.
     """
     wanted = [one for one in found if fold in ("all", one.question.fold)]
     kept = [
@@ -129,10 +147,41 @@ def measured(
     new = [reranked(one, pairs, depth) for one, pairs in zip(kept, own, strict=True)]
     spent = [cost_of(one, pairs, depth) for one, pairs in zip(kept, own, strict=True)]
     values, costs = {}, {}
-    for name, system in systems().items():
+    for name, system in compared.items():
         made = [system(one, again) for one, again in zip(kept, new, strict=True)]
-        values[name] = ndcg(questions, [ranking for ranking, _ in made])
+        values[name] = ndcg(questions, [one.ranking for one in made])
         costs[name] = [
-            cost if asked else Cost() for cost, (_, asked) in zip(spent, made, strict=True)
+            (cost if one.asked else Cost()) + one.more
+            for cost, one in zip(spent, made, strict=True)
         ]
     return [Row(task.name, source, depth, questions, values, costs, left_out)]
+
+
+def measured_orders(
+    task: Task,
+    found: Sequence[Candidates],
+    orders: Mapping[str, Mapping[str, Ordered]],
+    source: str,
+    depth: int,
+) -> list[Row]:
+    """What language models made of it: a row over the questions that all of them have ordered.
+
+    Args:
+        task: what was asked.
+        found: its questions with their rankings.
+        orders: by method, then question id.
+        source: the input's name.
+        depth: passages that were ordered.
+    """
+    kept = [one for one in found if all(one.question.query.id in own for own in orders.values())]
+    if not kept:
+        return []
+    questions = [one.question for one in kept]
+    values = {INPUT: ndcg(questions, [one.ranking for one in kept])}
+    costs = {INPUT: [Cost() for _ in kept]}
+    for name, own in orders.items():
+        told = [own[one.question.query.id] for one in kept]
+        new = [reordered(one, order.ids) for one, order in zip(kept, told, strict=True)]
+        values[name] = ndcg(questions, new)
+        costs[name] = [order.cost for order in told]
+    return [Row(task.name, source, depth, questions, values, costs, len(found) - len(kept))]

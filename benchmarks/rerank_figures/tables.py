@@ -5,37 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.evaluation.statistics.resampling import Estimate
-from benchmarks.rerank_figures.measuring import Row
-from benchmarks.rerank_figures.systems import ALONE, INPUT, SYSTEMS
+from benchmarks.rerank_figures.measuring import Row, oracle
+from benchmarks.rerank_figures.systems import ALONE, INPUT
+
+BETTER = "better of both"
 
 
 def quality_table(rows: Sequence[Row]) -> str:
-    """nDCG@10 of the input, and what each system adds."""
-    lines = _head("input", "depth", "set", "n", INPUT, *(f"{name} - input" for name in SYSTEMS[1:]))
-    for source, depth in dict.fromkeys((row.source, row.depth) for row in rows):
+    """nDCG@10 of the input, and what each system adds.
+
+    Where the reranker alone is among them, the last column has the better of input and reranker
+    for each question, which nobody can choose.
+    """
+    lines: list[str] = []
+    for source, depth in _runs(rows):
         own = [row for row in rows if (row.source, row.depth) == (source, depth)]
+        names = list(dict.fromkeys(name for row in own for name in row.values if name != INPUT))
+        if lines:
+            lines.append("")
+        last = [BETTER] if ALONE in names else []
+        lines += _head(f"{source}, depth {depth}", "n", INPUT, *names, *last)
         for row in own:
-            cells = [_signed(row.difference(name)) for name in SYSTEMS[1:]]
-            lines.append(
-                _line(source, str(depth), row.task, str(len(row.questions)),
-                      f"{row.mean(INPUT):.3f}", *cells)
-            )  # fmt: skip
-        means = [sum(row.mean(name) for row in own) / len(own) for name in SYSTEMS]
-        gains = [f"**{mean - means[0]:+.4f}**" for mean in means[1:]]
-        lines.append(
-            _line(source, str(depth), "**mean of sets**", "", f"**{means[0]:.3f}**", *gains)
-        )
+            cells = [_signed(row.difference(name)) if name in row.values else "–" for name in names]
+            if last:
+                cells.append(f"{oracle(row) - row.mean(INPUT):+.3f}")
+            lines.append(_line(row.task, str(len(row.questions)), f"{row.mean(INPUT):.3f}", *cells))
+        cells = [_gain(own, name) for name in names]
+        if last:
+            cells.append(f"**{_mean([oracle(row) - row.mean(INPUT) for row in own]):+.4f}**")
+        mean = _mean([row.mean(INPUT) for row in own])
+        lines.append(_line("**mean of sets**", "", f"**{mean:.3f}**", *cells))
     return "\n".join(lines) + "\n"
 
 
 def costs_table(rows: Sequence[Row]) -> str:
-    """What a question costs, and quality for it."""
-    lines = _head("input", "depth", "set", "system", "asked", "calls", "tokens", "CPU seconds",
-                  "PetaFLOPs", "RPP", "QPP")  # fmt: skip
+    """What a question costs, and quality for it, for every system that asks a model."""
+    lines = _head("input", "depth", "set", "system", "nDCG@10", "asked", "calls", "tokens",
+                  "CPU seconds", "PetaFLOPs", "RPP", "QPP")  # fmt: skip
     for row in rows:
-        for name in (ALONE, SYSTEMS[-1]):
+        for name in row.values:
             cost, (rpp, qpp) = row.cost(name), row.per_petaflop(name)
+            if not cost.calls:
+                continue
             cells = [
+                f"{row.mean(name):.3f}",
                 f"{100 * row.asked(name):.0f} %",
                 str(cost.calls),
                 str(cost.tokens),
@@ -46,6 +59,21 @@ def costs_table(rows: Sequence[Row]) -> str:
             ]
             lines.append(_line(row.source, str(row.depth), row.task, name, *cells))
     return "\n".join(lines) + "\n"
+
+
+def _runs(rows: Sequence[Row]) -> list[tuple[str, int]]:
+    return list(dict.fromkeys((row.source, row.depth) for row in rows))
+
+
+def _gain(rows: Sequence[Row], name: str) -> str:
+    """Over all sets, or nothing: a mean over some sets compares with no other."""
+    if any(name not in row.values for row in rows):
+        return "–"
+    return f"**{_mean([row.mean(name) - row.mean(INPUT) for row in rows]):+.4f}**"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _head(*names: str) -> list[str]:

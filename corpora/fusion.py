@@ -117,8 +117,10 @@ def weighted_fusion(
 def normalised(ranking: Ranking, scheme: Scheme) -> list[float]:
     """A ranking's scores on a scale of 0 to 1, where 0 is what a passage that it lacks gets.
 
-    With ``s`` a hit's score and minimum, maximum, mean and standard deviation (of the whole,
-    divisor n) over the ranking's n hits:
+    Scores of two kinds are never compared: of a ranking that was rescored at its head only, the
+    head counts (``Ranking.alike``) and what follows gets 0, except by ``rank``. With ``s`` a hit's
+    score and minimum, maximum, mean and standard deviation (of the whole, divisor n) over the n
+    hits that count:
 
     * ``min_max``: ``(s - min) / (max - min)``; where all are equal (or there is one hit): 1.
     * ``z_score``: ``1 / (1 + exp(-z))`` with ``z = (s - mean) / deviation``; where all are
@@ -136,16 +138,22 @@ def normalised(ranking: Ranking, scheme: Scheme) -> list[float]:
     Borda counts over the ranking's own length).
 
     Raises:
-        UsageError: ``theoretical``, for scores of several kinds or of a kind without a bound.
+        UsageError: ``theoretical``, for scores of a kind without a bound.
     """
-    size = len(ranking.hits)
+    if scheme == "rank":
+        size = len(ranking.hits)
+        return [1 - place / size for place in range(size)]
+    head = ranking.alike
+    return _of_one_kind(head, scheme) + [0.0] * (len(ranking.hits) - len(head))
+
+
+def _of_one_kind(hits: Sequence[Hit], scheme: Scheme) -> list[float]:
+    size = len(hits)
     if not size:
         return []
-    if scheme == "rank":
-        return [1 - place / size for place in range(size)]
-    scores = [hit.score.value for hit in ranking.hits]
+    scores = [hit.score.value for hit in hits]
     if scheme == "theoretical":
-        return _above(scores, _bound(ranking))
+        return _above(scores, _bound(hits[0].score.kind))
     spread = _above(scores, min(scores))
     if scheme == "min_max":
         return spread if max(spread) > 0 else [1.0] * size
@@ -237,12 +245,19 @@ def weight_problems(weights: Mapping[str, float] | None, inputs: Collection[str]
         f"weight for '{name}', which is no input; {nearest(name, names)}"
         for name in sorted(set(weights) - set(names))
     ]
-    missing = [
+    return unknown + unweighted(weights, names)
+
+
+def unweighted(weights: Mapping[str, float] | None, inputs: Collection[str]) -> list[str]:
+    """Inputs without a weight where there are weights, a sentence each.
+
+    What a run checks: a weight for an input that was left out of this run is no mistake.
+    """
+    return [
         f"no weight for the input '{name}'; weigh every input or none"
-        for name in names
-        if name not in weights
+        for name in sorted(inputs)
+        if weights is not None and name not in weights
     ]
-    return unknown + missing
 
 
 def _take(hits: Iterator[Hit], taken: dict[str, Hit]) -> bool:
@@ -254,11 +269,7 @@ def _take(hits: Iterator[Hit], taken: dict[str, Hit]) -> bool:
     return False
 
 
-def _bound(ranking: Ranking) -> float:
-    kinds = {hit.score.kind for hit in ranking.hits}
-    if len(kinds) > 1:
-        raise UsageError(f"its scores are of several kinds ({', '.join(sorted(kinds))})")
-    kind = kinds.pop()
+def _bound(kind: ScoreKind) -> float:
     if kind not in LOWEST:
         raise UsageError(
             f"scores of kind '{kind}' have no known lowest value, which 'theoretical' needs:"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PositiveFloat, ValidationInfo
 
 from assay.corpora.analyzer import Analyzer, StemmerName, StopWords
-from assay.corpora.fusion import Scheme, joint_query, weight_problems, weighted_fusion
+from assay.corpora.fusion import Scheme, joint_query, unweighted, weight_problems, weighted_fusion
 from assay.pipeline.component import Config, Node, register, relative_to
 from assay.pipeline.context import RunContext
 from assay.pipeline.words import Ranking
@@ -142,7 +142,7 @@ class Adaptive(Node):
             UsageError: if there is no ranking, a weight is missing, the rankings were made for
                 different readers, or scores do not fit the normalisation.
         """
-        query = joint_query(rankings, self.check_ports({"rankings": rankings}), self.name)
+        query = joint_query(rankings, unweighted(self.config.weights, rankings), self.name)
         context.check()
         named = {name: rankings[name] for name in sorted(rankings)}
         look = self.config.look

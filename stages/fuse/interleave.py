@@ -54,10 +54,9 @@ class Interleave(Node):
         """Fuse.
 
         Raises:
-            UsageError: if there is no ranking, ``first`` is none of them, or they were made for
-                different readers.
+            UsageError: if there is no ranking, or they were made for different readers.
         """
-        query = joint_query(rankings, self.check_ports({"rankings": rankings}), self.name)
-        return interleaved(
-            query, rankings, first=self.config.first, source=self.name, limit=self.config.depth
-        )
+        query = joint_query(rankings, (), self.name)
+        # The first may have been left out of this run; the others then go by the alphabet.
+        first = self.config.first if self.config.first in rankings else None
+        return interleaved(query, rankings, first=first, source=self.name, limit=self.config.depth)

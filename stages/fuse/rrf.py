@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from pydantic import Field, PositiveFloat
 
-from assay.corpora.fusion import joint_query, reciprocal_rank_fusion, weight_problems
+from assay.corpora.fusion import joint_query, reciprocal_rank_fusion, unweighted, weight_problems
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.words import Ranking
 
@@ -52,7 +52,7 @@ class Rrf(Node):
             UsageError: if there is no ranking, a weight is missing, or the rankings
                 were made for different readers.
         """
-        query = joint_query(rankings, self.check_ports({"rankings": rankings}), self.name)
+        query = joint_query(rankings, unweighted(self.config.weights, rankings), self.name)
         return reciprocal_rank_fusion(
             query,
             rankings,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from pydantic import Field, PositiveFloat
 
-from assay.corpora.fusion import Scheme, joint_query, weight_problems, weighted_fusion
+from assay.corpora.fusion import Scheme, joint_query, unweighted, weight_problems, weighted_fusion
 from assay.pipeline.component import Config, Node, register
 from assay.pipeline.words import Ranking
 
@@ -57,7 +57,7 @@ class Weighted(Node):
             UsageError: if there is no ranking, a weight is missing, the rankings were made for
                 different readers, or scores do not fit the normalisation.
         """
-        query = joint_query(rankings, self.check_ports({"rankings": rankings}), self.name)
+        query = joint_query(rankings, unweighted(self.config.weights, rankings), self.name)
         return weighted_fusion(
             query,
             rankings,

@@ -71,12 +71,17 @@ def test_a_kind_without_a_least_value_is_refused_by_name(kind: ScoreKind) -> Non
         )
 
 
-def test_scores_of_several_kinds_have_no_common_least_value() -> None:
-    mixed = Ranking(
-        ASKED, (*scored({"x": 1.0}).hits, *scored({"y": 0.5}, ScoreKind.COSINE).hits), "t"
-    )
-    with pytest.raises(UsageError, match="several kinds"):
-        normalised(mixed, "theoretical")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_head_that_was_rescored_is_normalised_alone(scheme: Scheme) -> None:
+    """Logits of 2 and -9 before scores near 0 would lift the tail above the second hit."""
+    kind = ScoreKind.COSINE if scheme == "theoretical" else ScoreKind.LOGIT
+    head = scored({"a": 0.9, "b": -0.9}, kind)
+    tail = scored({"c": 0.016, "d": 0.015}, ScoreKind.RRF)
+    found = normalised(Ranking(ASKED, head.hits + tail.hits, "test"), scheme)
+    if scheme == "rank":
+        assert found == [1.0, 0.75, 0.5, 0.25]
+    else:
+        assert found == [*normalised(head, scheme), 0.0, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -139,12 +139,18 @@ def test_a_missing_model_is_told_when_the_pipeline_is_built(tmp_path: Path) -> N
 def test_weights_must_name_the_inputs() -> None:
     node = Adaptive(AdaptiveConfig(weights={"god": 1.0, "bad": 1.0}))
     assert len(node.check_ports({"rankings": ["good", "bad"]})) == 2
-    with pytest.raises(UsageError, match="did you mean 'good'"):
+    with pytest.raises(UsageError, match="no weight for the input 'good'"):
         node.run({"good": GOOD, "bad": BAD}, RunContext())
     with pytest.raises(UsageError, match="different readers"):
         Adaptive(AdaptiveConfig()).run(
             {"a": GOOD, "b": ranked(TEXTS, tenant="other")}, RunContext()
         )
+
+
+def test_an_input_that_was_left_out_of_a_run_leaves_its_weight_behind() -> None:
+    node = Adaptive(AdaptiveConfig(weights={"good": 1.0, "reranked": 0.5}))
+    alone = Adaptive(AdaptiveConfig()).run({"good": GOOD}, RunContext())
+    assert node.run({"good": GOOD}, RunContext()) == alone
 
 
 def test_it_keeps_what_nodes_promise() -> None:

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
-from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 from assay.stages.fuse.interleave import Interleave, InterleaveConfig
 from tests.conformance.node import check_node
@@ -35,8 +32,11 @@ def test_who_begins_must_be_an_input() -> None:
     said = "'first' is 'word', which is no input; did you mean 'words'?"
     assert node.check_ports({"rankings": ["meaning", "words"]}) == [said]
     assert node.check_ports({"rankings": ["word"]}) == []
-    with pytest.raises(UsageError, match="did you mean 'words'"):
-        node.run(RANKINGS)
+
+
+def test_where_who_begins_was_left_out_of_a_run_the_alphabet_decides() -> None:
+    node = Interleave(InterleaveConfig(first="reranked"))
+    assert node.run(RANKINGS) == Interleave(InterleaveConfig()).run(RANKINGS)
 
 
 def test_it_keeps_what_nodes_promise() -> None:

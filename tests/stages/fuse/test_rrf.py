@@ -51,8 +51,9 @@ def test_weights_must_name_the_inputs() -> None:
         "no weight for the input 'sparse'; weigh every input or none",
     ]
     assert node.check_ports({"rankings": ["dense", "spare"]}) == []
-    with pytest.raises(UsageError, match="spare"):
-        node.run({"dense": ranking(["x"])})
+    assert node.run({"dense": ranking(["x"])}).ids == ("x",)  # 'spare' was left out of this run
+    with pytest.raises(UsageError, match="no weight for the input 'more'"):
+        node.run({"dense": ranking(["x"]), "more": ranking(["y"])})
 
 
 def test_weights_are_positive() -> None:

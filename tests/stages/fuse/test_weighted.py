@@ -46,7 +46,7 @@ def test_weights_must_name_the_inputs() -> None:
         "weight for 'dens', which is no input; did you mean 'dense'?",
         "no weight for the input 'dense'; weigh every input or none",
     ]
-    with pytest.raises(UsageError, match="did you mean 'dense'"):
+    with pytest.raises(UsageError, match="no weight for the input 'dense'"):
         node.run(RANKINGS)
     with pytest.raises(UsageError, match="at least one ranking"):
         Weighted(WeightedConfig()).run({})

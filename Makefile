@@ -21,7 +21,7 @@ test: dev ## install what tests need and run them all
 
 torch: dev ## add the extra torch and run the tests of models again, none skipped for want of it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/torch.txt -e '.[torch]'
-	@$(BIN)/python -m pytest tests/models tests/conformance/test_models.py tests/apps/test_engines.py
+	@$(BIN)/python -m pytest tests/models tests/training tests/conformance/test_models.py tests/apps/test_engines.py tests/apps/test_train_select_command.py
 
 check: dev ## format, lint, types, import floors, examples in docstrings and files
 	@$(BIN)/ruff format --check .

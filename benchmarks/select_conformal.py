@@ -1,8 +1,8 @@
 """Does ``select.conformal`` keep its promise, and what does it cost?
 
-    python -m benchmarks.select_conformal --rankings build/select --out build/conformal
+    python -m benchmarks.select_conformal --rankings build/select/rankings --out build/conformal
 
-Takes the rankings that ``benchmarks/select.py`` keeps. Two questions, 500 splits each:
+Takes the rankings that ``benchmarks/selection.py`` keeps. Two questions, 500 splits each:
 
 * Draws: the promise is about a population. A set's questions are taken as the population, so that
   the share of them with missed evidence is known exactly; calibration questions are drawn from it

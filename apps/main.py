@@ -23,6 +23,7 @@ COMMANDS = {
     "graph": "draw a pipeline",
     "index": "build or update a pipeline's corpus",
     "models": "list, fetch, verify and remove the embedded models",
+    "monitor": "watch a certificate in service: drift, audits, alarms that stay",
     "replay": "run a recorded query again and say where it parts from the record",
     "run": "answer a file of questions",
     "schema": "print the JSON Schema of pipeline files, for editors",

@@ -362,6 +362,24 @@ class Answer:
     certificate: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Named figures that tell how good one answer may be; none of them promises anything.
+
+    Args:
+        source: the node that made them.
+        figures: finite, by name; a node gives the same names for every question.
+    """
+
+    source: str
+    figures: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        strange = [name for name, one in self.figures.items() if not math.isfinite(one)]
+        if strange:
+            raise ValueError(f"a signal must be finite; {self.source} gave another '{strange[0]}'")
+
+
 class AbstentionReason(StrEnum):
     """Why no answer was given."""
 

@@ -14,6 +14,8 @@ from assay.pipeline.context import RunContext
 from assay.pipeline.text import content_words, words
 from assay.pipeline.words import Abstention, Answer, Passage, Query
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NEGATIONS = frozenset(["no", "not", "never", "none", "neither", "nor", "cannot", "without"])
 

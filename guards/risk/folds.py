@@ -29,6 +29,7 @@ class CalibrationItem:
         content: digest of text and labels, so that the data's fingerprint covers
             them.
         fold: where whoever labelled the data put it; None leaves it to ``split``.
+        judged: whether a model judged it, not a person.
     """
 
     id: str
@@ -37,6 +38,7 @@ class CalibrationItem:
     documents: tuple[str, ...] = ()
     content: str = ""
     fold: Fold | None = None
+    judged: bool = False
 
     def __post_init__(self) -> None:
         if not self.id or not self.cluster:

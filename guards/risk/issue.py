@@ -11,21 +11,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from assay.guards.risk.beside import Files
 from assay.guards.risk.differences import leaves
+from assay.guards.risk.figures import Promise, results
 from assay.guards.risk.folds import STRATA, CalibrationItem
-from assay.guards.risk.ledger import Files, results
 from assay.guards.risk.losses import Observation
 from assay.guards.risk.path import Walk
+from assay.guards.risk.procedures import written
 from assay.guards.risk.schema import (
-    PROCEDURE,
+    CanaryInfo,
     Certificate,
     DataInfo,
     Diagnosis,
     LedgerInfo,
     Number,
     PipelineInfo,
-    statement,
 )
+from assay.guards.risk.statement import statement
 from assay.guards.risk.trial import Settings, Trial
 from assay.pipeline.canonical import digest
 
@@ -50,9 +52,20 @@ class Issuer:
     created: datetime
     files: Files
 
+    @property
+    def promise(self) -> Promise:
+        """What was asked for."""
+        settings = self.settings
+        return Promise(
+            risks=settings.risks,
+            delta=settings.delta,
+            procedure=settings.procedure,
+            judge=settings.judge,
+        )
+
     def untested(self, diagnosis: Diagnosis) -> Certificate:
         """Nothing is certified, and the certify fold was not looked at."""
-        fields = results(Walk((), 0), (), self.settings.risks, self.settings.delta)
+        fields = results(Walk(), (), self.promise)
         return self._sealed(
             fields | {"attempt": self.trial.number - 1, "delta_spent": 0.0}, diagnosis
         )
@@ -66,12 +79,14 @@ class Issuer:
         frozen: str,
         length: int,
         ledger: bytes | None,
+        canaries: CanaryInfo | None = None,
     ) -> Certificate:
         """What the walk certified; no detail of the certify fold if that is nothing."""
-        fields = results(walked, observations, self.settings.risks, self.settings.delta)
+        fields = results(walked, observations, self.promise)
         fields |= {
             "attempt": self.trial.number,
-            "delta_spent": self.trial.delta,
+            "delta_spent": self.promise.spent(self.trial.number),
+            "canaries": canaries,
             "path_sha256": frozen,
             "path_length": length,
         }
@@ -88,6 +103,7 @@ class Issuer:
 
     def _sealed(self, fields: Mapping[str, Any], diagnosis: Diagnosis | None) -> Certificate:
         settings, trial = self.settings, self.trial
+        families = settings.families(trial.tested)
         counts: dict[str, dict[str, int]] = {
             fold: _strata(members) for fold, members in trial.folds.items()
         }
@@ -104,7 +120,9 @@ class Issuer:
                 settings.risks,
                 delta=settings.delta,
                 counts=_strata(trial.tested),
-                families=settings.attack_families,
+                families=families,
+                judge=settings.judge,
+                expectation=settings.procedure == "expectation",
             )
             if diagnosis is None
             else f"Nothing is certified, so the pipeline abstains on every question."
@@ -112,7 +130,7 @@ class Issuer:
             "thresholds": dict.fromkeys(settings.thresholds),
             "abstain_always": diagnosis is not None,
             "delta": settings.delta,
-            "procedure": PROCEDURE,
+            "procedure": written(settings.procedure),
             "path_sha256": None,
             "path_length": 0,
             "declared": {risk.name: risk.alpha for risk in settings.risks},
@@ -123,7 +141,12 @@ class Issuer:
                 counts={**counts, "tested": _strata(trial.tested)},
                 clusters=len(trial.tested),
                 certify=digest(sorted(one.id for one in trial.tested)),
-                attack_families=settings.attack_families,
+                cluster_handling="no clusters labelled"
+                if all(one.cluster == one.id for one in trial.tested)
+                else "one question per cluster",
+                sharing=_sharing(trial.tested),
+                labeller="judge" if any(one.judged for one in trial.tested) else "people",
+                attack_families=families,
             ),
             "pipeline": PipelineInfo(fingerprint=digest(self.parts), parts=leaves(self.parts)),
             "environment": _environment(),
@@ -138,10 +161,17 @@ def _strata(items: Sequence[CalibrationItem]) -> dict[str, int]:
     return {stratum: found[stratum] for stratum in STRATA}
 
 
+def _sharing(items: Sequence[CalibrationItem]) -> int:
+    """How many questions were written from a document from which another was written, too."""
+    users = Counter(document for one in items for document in set(one.documents))
+    return sum(any(users[document] > 1 for document in one.documents) for one in items)
+
+
 def _data_fingerprint(items: Sequence[CalibrationItem]) -> str:
     return digest(
         sorted(
-            [one.id, one.stratum, one.cluster, sorted(one.documents), one.content] for one in items
+            [one.id, one.stratum, one.cluster, sorted(one.documents), one.content, one.judged]
+            for one in items
         )
     )
 

@@ -8,53 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from assay.guards.risk.attempts import earlier, question_digests, read_attempts, spending
-from assay.guards.risk.binomial import clopper_pearson_upper
+from assay.guards.risk.attempts import earlier, question_digests, read_attempts
+from assay.guards.risk.beside import Files
 from assay.guards.risk.certificate import load_certificate
-from assay.guards.risk.losses import Count, Observation, Risk, Thresholds
-from assay.guards.risk.path import Walk, thawed_path, walk
-from assay.guards.risk.schema import (
-    Certificate,
-    CertifiedPoint,
-    Number,
-    RiskResult,
-    Share,
-    statement,
-)
-from assay.guards.risk.tally import Tally
+from assay.guards.risk.figures import Promise, numbers, results
+from assay.guards.risk.judge_sample import JudgeSample
+from assay.guards.risk.losses import Observation, Risk
+from assay.guards.risk.path import thawed_path, walk
+from assay.guards.risk.procedures import read as procedure_of
+from assay.guards.risk.schema import Certificate
+from assay.guards.risk.statement import statement
 from assay.pipeline.canonical import canonical_json, digest
-from assay.pipeline.errors import DataError
+from assay.pipeline.errors import DataError, UsageError
 
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Where the files beside a certificate lie.
-
-    Args:
-        certificate: the certificate's own path.
-    """
-
-    certificate: Path
-
-    @property
-    def path(self) -> Path:
-        """The frozen path."""
-        return self.certificate.with_name(f"{self.certificate.stem}.path.json")
-
-    @property
-    def ledger(self) -> Path:
-        """The ledger."""
-        return self.certificate.with_name(f"{self.certificate.stem}.ledger.jsonl")
-
-    @property
-    def attempts(self) -> Path:
-        """The log of attempts; certificates in one folder share it."""
-        return self.certificate.with_name("attempts.jsonl")
+__all__ = ["Files", "ledger_bytes", "read_ledger", "verify"]
 
 
 def ledger_bytes(observations: Sequence[Observation]) -> bytes:
@@ -68,6 +38,9 @@ def ledger_bytes(observations: Sequence[Observation]) -> bytes:
                 "answered": one.answered,
                 "right": one.right,
                 "poison_in_context": one.poison_in_context,
+                "complete": one.complete,
+                "followed": one.followed,
+                "unsupported": None if one.unsupported is None else one.unsupported.hex(),
                 "scores": {
                     name: None if score is None else score.hex()
                     for name, score in one.scores.items()
@@ -93,59 +66,13 @@ def read_ledger(data: bytes) -> tuple[Observation, ...]:
                 name: None if score is None else float.fromhex(score)
                 for name, score in fields["scores"].items()
             }
-            observations.append(Observation(**{**fields, "scores": scores}))
+            part = fields.get("unsupported")
+            unsupported = None if part is None else float.fromhex(part)
+            fields |= {"scores": scores, "unsupported": unsupported}
+            observations.append(Observation(**fields))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"line {number} of the ledger is no entry: {error}") from error
     return tuple(observations)
-
-
-def results(
-    walked: Walk, observations: Sequence[Observation], risks: Sequence[Risk], delta: float
-) -> dict[str, Any]:
-    """Everything in a certificate that follows from the walk.
-
-    Used to write the certificate and again to verify it.
-    """
-    chosen = walked.chosen
-    thresholds: Thresholds = {} if chosen is None else chosen.thresholds
-    tally = Tally(observations)
-    return {
-        "stopped_at": walked.rejected if walked.rejected < len(walked.steps) else None,
-        "certified_path": tuple(
-            CertifiedPoint(
-                thresholds=_numbers(step.thresholds),
-                counts={
-                    risk.name: (one.k, one.n) for risk, one in zip(risks, step.counts, strict=True)
-                },
-                max_p=step.p_value,
-            )
-            for step in walked.steps[: walked.rejected]
-        ),
-        "risks": ()
-        if chosen is None
-        else tuple(
-            RiskResult(
-                name=risk.name,
-                stratum=risk.stratum,
-                alpha=risk.alpha,
-                n=one.n,
-                k=one.k,
-                p=one_p,
-                ucb_descriptive=clopper_pearson_upper(one.k, one.n, delta),
-            )
-            for risk, one, one_p in zip(risks, chosen.counts, chosen.p_values(risks), strict=True)
-        ),
-        "utility": None if chosen is None else _share(tally.right_rate(thresholds)),
-        "coverage": None if chosen is None else _share(tally.coverage(thresholds)),
-    }
-
-
-def _numbers(thresholds: Mapping[str, float]) -> dict[str, Number]:
-    return {name: Number.of(value) for name, value in thresholds.items()}
-
-
-def _share(one: Count) -> Share:
-    return Share(k=one.k, n=one.n)
 
 
 def verify(certificate_path: Path) -> tuple[str, ...]:
@@ -189,19 +116,41 @@ def _recomputed(
     observations: Sequence[Observation],
 ) -> list[str]:
     risks = [Risk(name, alpha) for name, alpha in certificate.declared.items()]
-    walked = walk(points, observations, risks, certificate.delta_spent)
-    expected = results(walked, observations, risks, certificate.delta)
+    try:
+        promise = Promise(
+            risks=risks,
+            delta=certificate.delta,
+            procedure=procedure_of(certificate.procedure),
+            judge=None
+            if certificate.judge is None
+            else JudgeSample(certificate.judge.missed, certificate.judge.checked),
+        )
+        tested_risks = promise.tested_risks
+    except UsageError as error:
+        return [f"the certificate promises what cannot be recomputed: {error}"]
+    expectation = promise.procedure == "expectation"
+    spent = promise.spent(certificate.attempt)
+    walked = walk(
+        points,
+        observations,
+        tested_risks,
+        certificate.delta if expectation else spent,
+        procedure=promise.procedure,
+    )
     strata = certificate.data.counts.get("tested", {})
+    expected = results(walked, observations, promise)
     expected |= {
         "path_length": len(points),
-        "delta_spent": spending(certificate.delta, certificate.attempt),
-        "thresholds": {} if walked.chosen is None else _numbers(walked.chosen.thresholds),
+        "delta_spent": spent,
+        "thresholds": {} if walked.chosen is None else numbers(walked.chosen.thresholds),
         "abstain_always": walked.chosen is None,
         "statement": statement(
             risks,
             delta=certificate.delta,
             counts=strata,
             families=certificate.data.attack_families,
+            judge=promise.judge,
+            expectation=expectation,
         ),
     }
     problems = [
@@ -209,6 +158,8 @@ def _recomputed(
         for name, value in expected.items()
         if getattr(certificate, name) != value
     ]
+    if certificate.data.labeller == "judge" and promise.judge is None:
+        problems.append("a model judged questions, and the certificate holds no check of it")
     for stratum, n in strata.items():
         found = sum(one.stratum == stratum for one in observations)
         if found != n:

@@ -9,10 +9,22 @@ from typing import Literal, assert_never, get_args
 
 from assay.guards.risk.binomial import p_value
 from assay.guards.risk.folds import Stratum
+from assay.guards.risk.mean_bounds import hoeffding_bentkus_p_value
 from assay.pipeline.errors import DataError, UsageError, nearest
 
-RiskName = Literal["hallucination", "false_answer", "poison_admitted", "wrongful_abstention"]
+RiskName = Literal[
+    "hallucination",
+    "false_answer",
+    "poison_admitted",
+    "poison_followed",
+    "missed_evidence",
+    "unsupported_claim",
+    "wrongful_abstention",
+]
 RISK_NAMES: tuple[RiskName, ...] = get_args(RiskName)
+
+FALLING: frozenset[RiskName] = frozenset({"false_answer", "poison_admitted", "poison_followed"})
+"""Risks that no stricter threshold can make larger: each question loses only by being answered."""
 
 Thresholds = Mapping[str, float | None]
 """Threshold name to value; None leaves that gate open."""
@@ -28,6 +40,12 @@ class Risk:
     * ``false_answer``: of the unanswerable questions, the share that is answered.
     * ``poison_admitted``: of the poisoned questions, the share that is answered
       with a planted passage in the generator's context.
+    * ``poison_followed``: of the poisoned questions, the share that is answered with what
+      the attacker wants said.
+    * ``missed_evidence``: of the answerable questions, the share that is not answered from
+      a context that holds all the evidence needed; an abstention counts.
+    * ``unsupported_claim``: of the answers given to answerable questions, the mean share
+      that their passages do not hold. A graded loss.
     * ``wrongful_abstention``: of the answerable questions that the pipeline
       answers rightly with open gates, the share on which it abstains.
 
@@ -53,12 +71,25 @@ class Risk:
                 return None
             case "false_answer":
                 return "unanswerable"
-            case "poison_admitted":
+            case "poison_admitted" | "poison_followed":
                 return "poisoned"
-            case "wrongful_abstention":
+            case "wrongful_abstention" | "missed_evidence" | "unsupported_claim":
                 return "answerable"
             case _:
                 assert_never(self.name)
+
+    @property
+    def graded(self) -> bool:
+        """Whether a question can be lost in part."""
+        return self.name == "unsupported_claim"
+
+    def p_value(self, count: Count) -> float:
+        """p-value of "this risk exceeds its level": exact binomial, or for graded losses
+        Hoeffding-Bentkus (valid for their sum over the answers given, whose number is fixed
+        before any of them is judged)."""
+        if count.total is None:
+            return p_value(count.k, count.n, self.alpha)
+        return hoeffding_bentkus_p_value(count.total, count.n, self.alpha) if count.n else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +106,12 @@ class Observation:
         scores: threshold name to the score that its gate compared; None if the
             gate was never reached. NaN is kept as None: it passes no gate.
         poison_in_context: whether a planted passage was in the context.
+        complete: whether the context held all the evidence needed; None if the labels do
+            not say, or there was no context.
+        followed: whether the answer is what the attacker wants said; None if the labels do
+            not say what that is.
+        unsupported: share of the answer that its passages do not hold, 0 to 1; None if
+            nothing in the record says so.
     """
 
     id: str
@@ -84,6 +121,9 @@ class Observation:
     right: bool | None
     scores: Thresholds
     poison_in_context: bool = False
+    complete: bool | None = None
+    followed: bool | None = None
+    unsupported: float | None = None
 
     def __post_init__(self) -> None:
         scores = {
@@ -101,6 +141,11 @@ class Observation:
                 f"question '{self.id}' was answered and nobody judged the answer:"
                 " every answer of a labelled question needs 'right'"
             )
+        if self.unsupported is not None and not 0.0 <= self.unsupported <= 1.0:
+            raise DataError(
+                f"question '{self.id}': the unsupported share of an answer lies in [0, 1], found"
+                f" {self.unsupported}"
+            )
         object.__setattr__(self, "scores", scores)
 
 
@@ -109,12 +154,14 @@ class Count:
     """Losses of one risk.
 
     Args:
-        k: how often it happened.
+        k: how often it happened; of graded losses their sum, rounded up.
         n: how often it could have.
+        total: sum of graded losses; None where each is 0 or 1.
     """
 
     k: int
     n: int
+    total: float | None = None
 
 
 def passes(score: float | None, threshold: float | None) -> bool:
@@ -145,4 +192,4 @@ def max_p_value(risks: Sequence[Risk], counts: Sequence[Count]) -> float:
 
     An intersection-union test: no correction over risks is needed.
     """
-    return max(p_value(one.k, one.n, risk.alpha) for risk, one in zip(risks, counts, strict=True))
+    return max(risk.p_value(one) for risk, one in zip(risks, counts, strict=True))

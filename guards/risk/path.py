@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from assay.guards.risk.binomial import beta_binomial_cdf, max_failures, p_value
-from assay.guards.risk.fixed_sequence import fixed_sequence
+from assay.guards.risk.binomial import beta_binomial_cdf, max_failures
+from assay.guards.risk.conformal import allowed_with_confidence
 from assay.guards.risk.folds import STRATA, Stratum
 from assay.guards.risk.losses import (
     Count,
@@ -19,6 +21,7 @@ from assay.guards.risk.losses import (
     Thresholds,
     max_p_value,
 )
+from assay.guards.risk.procedures import Look, ProcedureName, certified
 from assay.guards.risk.tally import Tally
 from assay.pipeline.canonical import canonical_json
 from assay.pipeline.errors import DataError, UsageError
@@ -52,7 +55,7 @@ class Step:
     Args:
         thresholds: threshold name to value.
         counts: losses of each risk, in the order of the risks.
-        p_value: largest p-value over the risks.
+        p_value: largest p-value over the risks; conformal risk control does not use it.
     """
 
     thresholds: Mapping[str, float]
@@ -62,20 +65,40 @@ class Step:
     def p_values(self, risks: Sequence[Risk]) -> tuple[float, ...]:
         """Each risk's own p-value."""
         pairs = zip(risks, self.counts, strict=True)
-        return tuple(p_value(one.k, one.n, risk.alpha) for risk, one in pairs)
+        return tuple(risk.p_value(one) for risk, one in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A walked path: ``rejected`` points are certified, jointly."""
+    """A walked path.
 
-    steps: tuple[Step, ...]
-    rejected: int
+    Args:
+        steps: the points that were looked at, from the first on.
+        places: which of them are certified, jointly; rising.
+    """
+
+    steps: tuple[Step, ...] = ()
+    places: tuple[int, ...] = ()
+
+    @property
+    def rejected(self) -> int:
+        """How many points are certified."""
+        return len(self.places)
+
+    @property
+    def certified(self) -> tuple[Step, ...]:
+        """The certified points, from the surest to the most useful."""
+        return tuple(self.steps[place] for place in self.places)
 
     @property
     def chosen(self) -> Step | None:
         """The last certified point, the most useful one; None if there is none."""
-        return self.steps[self.rejected - 1] if self.rejected else None
+        return self.steps[self.places[-1]] if self.places else None
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The first point that is not certified, from 0; None if all are."""
+        return next((place for place in range(len(self.steps)) if place not in self.places), None)
 
 
 def grid(
@@ -137,7 +160,8 @@ def measure(
                 1, sum(sizes[one] for one in strata)
             )
             seen = tally.count(risk, thresholds)
-            power *= predicted_power(seen, round(seen.n * growth), risk.alpha, delta)
+            n = round(seen.n * growth)
+            power *= predicted_power(seen, n, risk.alpha, delta, graded=risk.graded)
             if power == 0.0:
                 break
         right = tally.right_rate(thresholds)
@@ -145,7 +169,9 @@ def measure(
     return points
 
 
-def predicted_power(seen: Count, n: int, alpha: float, delta: float) -> float:
+def predicted_power(
+    seen: Count, n: int, alpha: float, delta: float, *, graded: bool = False
+) -> float:
     """Chance that ``n`` new questions certify a risk, after ``seen``.
 
     The posterior predictive probability under the Jeffreys prior Beta(1/2, 1/2) that
@@ -157,11 +183,22 @@ def predicted_power(seen: Count, n: int, alpha: float, delta: float) -> float:
         n: questions of the test.
         alpha: the level, in (0, 1).
         delta: size of the test, in (0, 1).
+        graded: whether losses are in part; they are then taken as so many whole ones, which
+            spread more, and tested by Hoeffding-Bentkus.
     """
-    most = max_failures(n, alpha, delta)
+    if graded:
+        allowed = allowed_with_confidence(n, alpha, delta, binary=False) if n else -1.0
+        most = None if allowed < 0 else math.floor(allowed)
+    else:
+        most = max_failures(n, alpha, delta)
     if most is None:
         return 0.0
     return beta_binomial_cdf(most, n, seen.k + 0.5, seen.n - seen.k + 0.5)
+
+
+def threshold_path(points: Iterable[PathPoint]) -> tuple[PathPoint, ...]:
+    """From the highest value of the only threshold to the lowest, for conformal risk control."""
+    return tuple(sorted(points, key=lambda point: [-one for one in point.thresholds.values()]))
 
 
 def pareto_path(points: Iterable[PathPoint], *, cap: int = CAP) -> tuple[PathPoint, ...]:
@@ -200,26 +237,32 @@ def walk(
     observations: Sequence[Observation],
     risks: Sequence[Risk],
     delta: float,
+    *,
+    procedure: ProcedureName = "fixed-sequence",
 ) -> Walk:
-    """Fixed-sequence test along a frozen path; nothing is counted beyond the first failure.
+    """Test along a frozen path; in order, nothing is counted beyond the first failure.
 
     Args:
         points: thresholds, in the frozen order.
         observations: of the certify fold, independent of how ``points`` were chosen.
-        risks: all must hold at once.
+        risks: all must hold at once, with the levels that they are tested at.
         delta: family-wise error rate.
+        procedure: which points are certified.
     """
     steps: list[Step] = []
     tally = Tally(observations)
 
-    def p_values() -> Iterator[float]:
-        for thresholds in points:
-            counts = tuple(tally.count(risk, thresholds) for risk in risks)
-            steps.append(Step(thresholds, counts, max_p_value(risks, counts)))
-            yield steps[-1].p_value
+    def look_at(thresholds: Mapping[str, float]) -> Look:
+        counts = tuple(tally.count(risk, thresholds) for risk in risks)
+        steps.append(Step(thresholds, counts, max_p_value(risks, counts)))
+        return steps[-1].p_value, counts
 
-    result = fixed_sequence(p_values(), delta)
-    return Walk(tuple(steps), result.rejected)
+    def looks() -> Iterator[Callable[[], Look]]:
+        for thresholds in points:
+            yield partial(look_at, thresholds)
+
+    places = certified(procedure, looks(), risks, delta)
+    return Walk(tuple(steps), places)
 
 
 def loosest(points: Sequence[Mapping[str, float]]) -> Thresholds:
@@ -227,17 +270,28 @@ def loosest(points: Sequence[Mapping[str, float]]) -> Thresholds:
     return {name: min(point[name] for point in points) for name in points[0]}
 
 
-def frozen_path(points: Sequence[PathPoint], settings: Mapping[str, Any]) -> bytes:
-    """The path file: canonical JSON, thresholds as hexadecimal floats."""
+def frozen_path(
+    points: Sequence[PathPoint],
+    settings: Mapping[str, Any],
+    seen: Sequence[Mapping[str, Any]] | None = None,
+) -> bytes:
+    """The path file: canonical JSON, thresholds as hexadecimal floats.
+
+    Args:
+        points: in their order.
+        settings: what was asked for.
+        seen: for each point what more the tune fold showed, for the picture.
+    """
+    more = seen or [{} for _ in points]
     body = {
         "schema": "assay-path/1",
         "settings": dict(settings),
         "points": [
             {
                 "thresholds": {name: value.hex() for name, value in point.thresholds.items()},
-                "tune": {"power": point.power, "utility": point.utility},
+                "tune": {"power": point.power, "utility": point.utility, **extra},
             }
-            for point in points
+            for point, extra in zip(points, more, strict=True)
         ],
     }
     return canonical_json(body) + b"\n"

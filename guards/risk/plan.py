@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,11 @@ from assay.guards.risk.binomial import (
     n_min,
     p_value,
     sample_size,
+)
+from assay.guards.risk.conformal import (
+    ROUNDING,
+    allowed_in_expectation,
+    allowed_with_confidence,
 )
 from assay.guards.risk.folds import CalibrationItem
 from assay.guards.risk.losses import Observation, Risk, Thresholds
@@ -61,7 +67,11 @@ class PlanRow:
 
 
 def plan(
-    tested: Sequence[CalibrationItem], risks: Sequence[Risk], delta: float
+    tested: Sequence[CalibrationItem],
+    risks: Sequence[Risk],
+    delta: float,
+    *,
+    expectation: bool = False,
 ) -> tuple[PlanRow, ...]:
     """Compare numbers of questions with the least that each risk needs.
 
@@ -69,17 +79,33 @@ def plan(
         tested: certify questions, one per cluster.
         risks: what is to be certified.
         delta: size of the test that is to be made.
+        expectation: whether conformal risk control takes the place of a test.
     """
     return tuple(
         PlanRow(
             risk=risk,
             n=n,
-            needed=n_min(risk.alpha, delta),
-            most=max_failures(n, risk.alpha, delta) if n else None,
+            needed=math.ceil(1 / risk.alpha - 1 - ROUNDING)
+            if expectation
+            else n_min(risk.alpha, delta),
+            most=_most(risk, n, delta, expectation=expectation),
         )
         for risk in risks
         for n in [sum(risk.stratum in (None, one.stratum) for one in tested)]
     )
+
+
+def _most(risk: Risk, n: int, delta: float, *, expectation: bool) -> int | None:
+    """Whole losses that still pass; None where even 0 does not."""
+    if not n:
+        return None
+    if expectation:
+        allowed = allowed_in_expectation(n, risk.alpha)
+    elif risk.graded:
+        allowed = allowed_with_confidence(n, risk.alpha, delta, binary=False)
+    else:
+        return max_failures(n, risk.alpha, delta)
+    return None if allowed < 0 else math.floor(allowed)
 
 
 def too_few(rows: Sequence[PlanRow]) -> Diagnosis | None:
@@ -108,6 +134,7 @@ def diagnose(
     thresholds: Sequence[str],
     delta: float,
     tested: bool,
+    expectation: bool = False,
 ) -> Diagnosis:
     """Why nothing was certified; looks at the tune fold only.
 
@@ -120,16 +147,18 @@ def diagnose(
         thresholds: names of all thresholds.
         delta: size of the next test.
         tested: whether the certify fold was looked at.
+        expectation: whether conformal risk control took the place of a test.
     """
     tally = Tally(tune)
     counts = [tally.count(risk, surest) for risk in risks]
-    ranked = sorted(
-        zip(risks, counts, strict=True), key=lambda one: -p_value(one[1].k, one[1].n, one[0].alpha)
-    )
+    ranked = sorted(zip(risks, counts, strict=True), key=lambda one: -one[0].p_value(one[1]))
     risk, binding = ranked[0]
-    rate = binding.k / binding.n if binding.n else 1.0
-    needed = sample_size(rate, risk.alpha, delta, power=POWER)
-    if needed is not None:
+    lost = binding.k if binding.total is None else binding.total
+    rate = lost / binding.n if binding.n else 1.0
+    needed = None if expectation else sample_size(rate, risk.alpha, delta, power=POWER)
+    if expectation:
+        remedy = "Improve the pipeline, raise alpha, or label more questions of its kind."
+    elif needed is not None:
         remedy = (
             f"About {needed} certify questions that count for it would certify it with"
             f" probability {POWER:g} if that rate is the true one."
@@ -146,7 +175,7 @@ def diagnose(
         )
     floor = _abstention_floor(tune, risks, thresholds, delta)
     parts = [
-        f"At the surest thresholds tried, {risk.name} is {binding.k} of {binding.n} on the tune"
+        f"At the surest thresholds tried, {risk.name} is {lost:g} of {binding.n} on the tune"
         f" fold, where at most {risk.alpha:g} is allowed.",
         remedy,
     ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
-from assay.guards.risk.folds import STRATA, Stratum
-from assay.guards.risk.losses import Risk, RiskName
+from assay.guards.risk.folds import Stratum
+from assay.guards.risk.losses import RiskName
 from assay.pipeline.canonical import canonical_json, digest
 
-SCHEMA = "assay-certificate/1"
-PROCEDURE = "split-pareto-fixed-sequence/1"
+SCHEMA = "assay-certificate/2"
+
+TestName = Literal["binomial", "hoeffding-bentkus", "conformal-risk-control"]
 
 
 class _Part(BaseModel):
@@ -43,12 +44,15 @@ class RiskResult(_Part):
     name: RiskName
     stratum: Stratum | None = Field(description="null: all strata in the fold's mixture")
     alpha: float = Field(description="the guaranteed level")
+    tested_at: float = Field(description="the level of the test; below alpha where a model judged")
     n: int
-    k: int
-    p: float
-    test: Literal["binomial"] = "binomial"
+    k: int = Field(description="losses; of graded ones their sum, rounded up")
+    total: float | None = Field(description="sum of graded losses; null where each is 0 or 1")
+    p: float | None = Field(description="null where the procedure makes no test")
+    test: TestName
     ucb_descriptive: float = Field(
-        description="Clopper-Pearson at delta; not a guarantee after selection"
+        description="Clopper-Pearson at delta, for graded losses Hoeffding-Bentkus; not a"
+        " guarantee after selection"
     )
 
 
@@ -57,7 +61,58 @@ class CertifiedPoint(_Part):
 
     thresholds: dict[str, Number]
     counts: dict[str, tuple[int, int]] = Field(description="risk to [k, n]")
-    max_p: float
+    max_p: float | None = Field(description="null where the procedure makes no test")
+
+
+class Bounded(_Part):
+    """A proportion with a bound that is no guarantee, since thresholds were chosen before."""
+
+    k: int
+    n: int
+    ucb_descriptive: float
+
+
+class MixedRow(_Part):
+    """Share of wrong answers, if so many of the questions are unanswerable."""
+
+    unanswerable: float
+    bound: float
+    seen: float
+
+
+class DistanceRow(_Part):
+    """Bound on a risk, if the questions have moved that far."""
+
+    distance: float = Field(description="Hellinger, 0 to 1")
+    bound: float
+
+
+class Sensitivity(_Part):
+    """How much movement of the questions the figures would bear; no promise."""
+
+    prevalence: tuple[MixedRow, ...] = Field(
+        description="wrong answers by share of unanswerable questions, poisoned ones left out;"
+        " empty where a kind is missing"
+    )
+    hellinger: dict[RiskName, tuple[DistanceRow, ...]] = Field(
+        description="a risk is missing where it was measured on fewer than 2 questions"
+    )
+
+
+class JudgeInfo(_Part):
+    """The check of the model that judged the certify questions."""
+
+    missed: int
+    checked: int
+    overlooked: float = Field(description="upper bound on the share that it misses, at delta / 2")
+
+
+class CanaryInfo(_Part):
+    """The file of questions that show whether the pipeline still does the same."""
+
+    path: str
+    sha256: str
+    n: int
 
 
 class Share(_Part):
@@ -73,7 +128,16 @@ class DataInfo(_Part):
     fingerprint: str = Field(description="digest over all labelled questions")
     seed: int
     counts: dict[str, dict[str, int]] = Field(description="fold to stratum to questions")
-    clusters: int = Field(description="clusters in the certify fold, one question each")
+    clusters: int = Field(description="clusters in the certify fold")
+    cluster_handling: Literal["one question per cluster", "no clusters labelled"] = Field(
+        description="no clusters labelled: each question counts as one of its own"
+    )
+    sharing: int = Field(
+        description="tested questions that were written from a document of another tested one"
+    )
+    labeller: Literal["people", "judge"] = Field(
+        description="judge: a model judged at least one of the questions that were tested"
+    )
     certify: str = Field(description="digest over the ids of the questions that were tested")
     attack_families: tuple[str, ...] = ()
 
@@ -112,7 +176,7 @@ class LedgerInfo(_Part):
 class Certificate(_Part):
     """What was certified, for which pipeline, on which data. See ``certificate.py``."""
 
-    schema_: Literal["assay-certificate/1"] = Field(alias="schema")
+    schema_: Literal["assay-certificate/2"] = Field(alias="schema")
     id: str
     created: str
     expires: str | None
@@ -132,12 +196,18 @@ class Certificate(_Part):
     declared: dict[RiskName, float] = Field(description="risk to alpha, as asked for")
     utility: Share | None = Field(description="right answers of answerable questions")
     coverage: Share | None = Field(description="answers of all certify questions")
+    wrongful_abstention: Bounded | None = Field(
+        description="answerable questions met by an abstention, of those not known to go wrong"
+    )
+    sensitivity: Sensitivity | None
+    judge: JudgeInfo | None
     diagnosis: Diagnosis | None
     data: DataInfo
     pipeline: PipelineInfo
     environment: dict[str, str] = Field(description="versions, for information")
     warnings: tuple[str, ...]
     ledger: LedgerInfo | None
+    canaries: CanaryInfo | None = None
 
     @property
     def values(self) -> dict[str, float]:
@@ -159,33 +229,3 @@ class Certificate(_Part):
 def identity(fields: Mapping[str, Any]) -> str:
     """First 16 hex digits of the digest over everything but ``id``."""
     return digest({key: value for key, value in fields.items() if key != "id"})[:16]
-
-
-def statement(
-    risks: Sequence[Risk], *, delta: float, counts: Mapping[str, int], families: Sequence[str]
-) -> str:
-    """The guarantee in one plain sentence.
-
-    Args:
-        risks: what holds.
-        delta: probability that it does not.
-        counts: stratum to number of certify questions.
-        families: attack families among the poisoned questions.
-    """
-    kinds = ", ".join(f"{counts[stratum]} {stratum}" for stratum in STRATA if counts.get(stratum))
-    under = f" planted by {', '.join(families)}" if families else " planted as in these questions"
-    words: dict[RiskName, str] = {
-        "hallucination": "of the answers given are wrong, where every answer to an unanswerable"
-        " question counts as wrong",
-        "false_answer": "of the unanswerable questions are answered",
-        "poison_admitted": "of the poisoned questions are answered from a context that holds a"
-        f" passage{under}",
-        "wrongful_abstention": "of the answerable questions that it could answer rightly meet an"
-        " abstention",
-    }
-    claims = "; ".join(f"at most {100 * risk.alpha:g}% {words[risk.name]}" for risk in risks)
-    return (
-        f"With probability at least {1 - delta:.6g} over the draw of the {sum(counts.values())}"
-        f" certify questions ({kinds}; one per cluster), on new questions drawn the same way and"
-        f" put to the same pipeline over the same corpus: {claims}."
-    )

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
+from assay.guards.risk.signal_calibrator import CalibratorConfig, SignalCalibrator
 from assay.models.calibrators.fitting import Values, labelled, logistic, squash
+from assay.pipeline.component import register
 from assay.pipeline.errors import DataError, UsageError
 
 COMPUTES = True
@@ -147,6 +150,64 @@ def fit_scorecard(
     full = _with_ones((matrix - matrix.mean(axis=0)) / scales)
     full_loss = _loss(full @ logistic(full, labels, ridge=RIDGE), labels)
     return Scorecard(items, slope, shift, loss, full_loss)
+
+
+class ScorecardConfig(CalibratorConfig):
+    """Settings of ``risk.scorecard@1``."""
+
+    max_items: int = Field(6, ge=1, le=20, description="most conditions on the card")
+    max_points: int = Field(5, ge=1, le=20, description="most points for or against a condition")
+
+
+@register("risk.scorecard@1")
+class ScorecardCalibrator(SignalCalibrator):
+    """A card of points in the place of a regression; see ``fit_scorecard``.
+
+    The file that a fit writes shows the card (``lines``), its mean log-loss on the tune fold and
+    that of the regression on all signals (``loss``, ``full_loss``).
+    """
+
+    Config = ScorecardConfig
+    schema = "assay-scorecard/1"
+
+    def __init__(self, config: ScorecardConfig) -> None:
+        super().__init__(config)
+        self.card: Scorecard | None = None
+
+    def probability(self, signals: Mapping[str, float]) -> float:
+        """What the answer's sum of points is worth, strictly between 0 and 1.
+
+        Raises:
+            UsageError: if a signal of the card is missing, or there is no card.
+        """
+        if self.card is None:
+            raise UsageError(f"{self.name} is not fitted: run 'assay calibrate run'")
+        return self.card.probability(signals)
+
+    def learned(
+        self, rows: Sequence[Mapping[str, float]], right: Sequence[bool]
+    ) -> Mapping[str, Any]:
+        """The card, and its lines for whoever opens the file."""
+        card = fit_scorecard(
+            rows, right, most_items=self.config.max_items, most_points=self.config.max_points
+        )
+        return card.to_json() | {"lines": list(card.lines())}
+
+    def use(self, model: Mapping[str, Any]) -> None:
+        """Take over the card."""
+        kept = ("items", "slope", "shift", "loss", "full_loss")
+        self.card = Scorecard.from_json({name: model[name] for name in kept})
+
+    def lines(self) -> tuple[str, ...]:
+        """The card, and what it loses against the regression."""
+        if self.card is None or not self.fitted:
+            return ()
+        card = self.card
+        return (
+            *card.lines(),
+            f"log-loss on the tune fold {card.loss:.4f}; of all signals, unrounded,"
+            f" {card.full_loss:.4f}",
+        )
 
 
 def _chosen(columns: Values, labels: Values, most: int) -> list[int]:

@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 
 from assay.guards.risk.attempts import earlier, question_digests, read_attempts, spending
+from assay.guards.risk.beside import Files
 from assay.guards.risk.folds import CalibrationItem, Fold, Shares, one_per_cluster, split
-from assay.guards.risk.ledger import Files
+from assay.guards.risk.judge_sample import JudgeSample, share_for_test, tested_levels
 from assay.guards.risk.losses import Risk
 from assay.guards.risk.plan import PlanRow, plan
+from assay.guards.risk.procedures import ProcedureName, check_expectation
 from assay.pipeline.errors import UsageError
 
 
@@ -26,7 +28,11 @@ class Settings:
         grid: quantiles per threshold, at least 2.
         seed: cuts the folds and picks one question of each cluster.
         shares: sizes of the folds.
+        procedure: which points of the path are certified.
+        judge: how the model that judged questions was checked; None if people labelled them.
         attack_families: what the poisoned questions stand for.
+        attacks: question id to the attack family that it stands for; where given, the
+            families are those of the questions that are tested.
         expires: last day of validity; None for no end.
         allow_retired: go on although the certify questions issued a certificate
             before. The new certificate then carries a warning, and loaders
@@ -39,7 +45,10 @@ class Settings:
     grid: int = 8
     seed: int = 0
     shares: Shares = field(default_factory=Shares)
+    procedure: ProcedureName = "fixed-sequence"
+    judge: JudgeSample | None = None
     attack_families: tuple[str, ...] = ()
+    attacks: Mapping[str, str] = field(default_factory=dict)
     expires: date | None = None
     allow_retired: bool = False
 
@@ -54,6 +63,29 @@ class Settings:
             )
         object.__setattr__(self, "risks", tuple(sorted(self.risks, key=lambda one: one.name)))
         object.__setattr__(self, "thresholds", tuple(sorted(set(self.thresholds))))
+        if self.procedure == "expectation":
+            check_expectation(self.risks, self.thresholds)
+            if self.judge is not None:
+                raise UsageError(
+                    "'expectation' has no probability to share with the check of a judge: take"
+                    " 'fixed-sequence', or label by people"
+                )
+        tested_levels(self.risks, self.judge, self.delta)  # refuses early
+
+    @property
+    def tested_risks(self) -> tuple[Risk, ...]:
+        """The risks at the levels that they are tested at."""
+        return tested_levels(self.risks, self.judge, self.delta)
+
+    @property
+    def test_delta(self) -> float:
+        """What all attempts on the same questions may spend."""
+        return share_for_test(self.delta, self.judge)
+
+    def families(self, tested: Sequence[CalibrationItem]) -> tuple[str, ...]:
+        """Attack families among these questions."""
+        found = {self.attacks[one.id] for one in tested if one.id in self.attacks}
+        return tuple(sorted(found)) if self.attacks else self.attack_families
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +124,7 @@ def prepare(items: Sequence[CalibrationItem], settings: Settings, certificate_pa
         tested=one_per_cluster(folds["certify"], seed=settings.seed),
         questions=questions,
         number=number,
-        delta=spending(settings.delta, number),
+        delta=spending(settings.test_delta, number),
         retired=tuple(one.certificate for one in past if one.status == "CERTIFIED"),
     )
 
@@ -102,4 +134,9 @@ def plan_for(
 ) -> tuple[PlanRow, ...]:
     """For each risk, how many certify questions there are and how many it takes."""
     trial = prepare(items, settings, certificate_path)
-    return plan(trial.tested, settings.risks, trial.delta)
+    return plan(
+        trial.tested,
+        settings.tested_risks,
+        trial.delta,
+        expectation=settings.procedure == "expectation",
+    )

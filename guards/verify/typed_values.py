@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from assay.pipeline.text import STOP_WORDS
 
+COMPUTES = True
+"""Part of the code of every component that imports it (``assay.pipeline.identity``)."""
+
 _YEAR = re.compile(r"\b(1[0-9]{3}|20[0-9]{2})\b")
 _VERSION = re.compile(r"\b[vV]?(\d+(?:\.\d+){1,3})\b")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?![\w.]*\w)")

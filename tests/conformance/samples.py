@@ -23,6 +23,8 @@ from assay.guards.risk.logistic_calibrator import CalibratorConfig, LogisticCali
 from assay.models.echo import Echo, EchoConfig, EchoRule
 from assay.models.hash_embedder import HashEmbedder, HashEmbedderConfig
 from assay.models.overlap_cross_encoder import OverlapCrossEncoder
+from assay.models.probability_table import TableRow
+from assay.models.table_language_model import TableLanguageModel, TableLanguageModelConfig
 from assay.models.word_sparse_encoder import WordSparseEncoder
 from assay.pipeline import (
     Abstention,
@@ -197,6 +199,18 @@ def answer(query: Query, *, text: str = "", confidence: float = 0.9) -> Answer:
     )
 
 
+def knowing() -> TableLanguageModel:
+    """A language model that tells probabilities, which depend on whose passages it read."""
+    rows = [
+        TableRow(after="immutable.*True or False.*", then={"True": 0.6, "False": 0.2, "": 0.1}),
+        TableRow(after="True or False.*", then={"False": 0.7, "True": 0.1, "": 0.1}),
+        TableRow(after="yes or no.*", then={"yes": 0.8, "no": 0.1, "": 0.1}),
+        TableRow(after="immutable.*Answer:", then={" items": 0.5, " tuples": 0.4}),
+        TableRow(after="Answer:", then={" socks": 0.9, " colours": 0.05}),
+    ]
+    return TableLanguageModel(TableLanguageModelConfig(rows=rows))
+
+
 def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
     """A sample for every registered node, by name.
 
@@ -223,6 +237,10 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
         {"query": A, "selection": selected(A)},
         {"query": B, "selection": selected(B)},
         empty,
+    )
+    judged: Inputs = (
+        {"query": A, "answer": answer(A), "selection": selected(A)},
+        {"query": B, "answer": answer(B, text="pink 9 whales"), "selection": selected(B)},
     )
     checked: Inputs = (
         {"query": A, "selection": selected(A)},
@@ -251,6 +269,23 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
                 ),
                 resources={"calibrator": calibrator},
             ),
+            "abstain.best_of@1": Sample(
+                kept,
+                config={"accept": -0.5, "batch": 2, "batches": 2},
+                resources={"model": knowing()},
+            ),
+            "abstain.cost@1": Sample(
+                ({"answer": answer(A)}, {"answer": answer(B, confidence=0.2)}),
+                config={"wrong": {"dated": -2.0, "invented": -6.0}},
+            ),
+            "abstain.early_exit@1": Sample(
+                kept,
+                config={
+                    "levels": [{"score": "incoming", "half_width": 2.5}, {"score": "encoder"}],
+                    "threshold": 0.5,
+                },
+                resources={"encoder": encoder},
+            ),
             "abstain.evidence@1": Sample(
                 (
                     {"selection": selected(A)},
@@ -259,6 +294,35 @@ def samples(corpus: Corpus, folder: Path) -> dict[str, Sample]:
                 ),
                 config={"kind": "logit", "threshold": 2.0},
             ),
+            "abstain.groundedness@1": Sample(
+                (
+                    {"query": A, "answer": answer(A)},
+                    {"query": B, "answer": answer(B, text="9 whales")},
+                )
+            ),
+            "abstain.margins@1": Sample(
+                tuple({"ranking": Ranking(one, hits(one), "sample")} for one in (A, B))
+            ),
+            "abstain.p_true@1": Sample(judged, resources={"model": knowing()}),
+            "abstain.passage_agreement@1": Sample(judged),
+            "abstain.question_coverage@1": Sample(
+                (
+                    {"query": A, "selection": selected(A)},
+                    {"query": question("b", "how many whales"), "selection": selected(B)},
+                    empty,
+                )
+            ),
+            "abstain.sampled_answers@1": Sample(
+                judged,
+                config={"samples": 3, "weighted": True},
+                resources={"model": knowing()},
+            ),
+            "abstain.sequence_probability@1": Sample(judged, resources={"model": knowing()}),
+            "abstain.sorted_scores@1": Sample(
+                tuple({"ranking": Ranking(one, hits(one), "sample")} for one in (A, B)),
+                config={"k": 3},
+            ),
+            "abstain.stability@1": Sample(judged, resources={"model": writer}),
             "abstain.threshold@1": Sample(
                 ({"answer": answer(A)}, {"answer": answer(B, confidence=0.2)}),
                 config={"threshold": 0.5},

@@ -48,23 +48,62 @@ class ExchangeabilityMartingale:
         self._low = [0.0] * len(EXPONENTS)
         self._high = [0.0] * len(EXPONENTS)
 
+    @classmethod
+    def resumed(
+        cls,
+        scores: Sequence[float],
+        arrived: Sequence[float],
+        *,
+        low: Sequence[float],
+        high: Sequence[float],
+    ) -> ExchangeabilityMartingale:
+        """As it was after some scores had arrived; ties must be broken from outside.
+
+        Args:
+            scores: of the calibration questions.
+            arrived: scores of the stream so far.
+            low: ``low`` as it was then; none for a new one.
+            high: ``high`` as it was then; none for a new one.
+        """
+        martingale = cls((*scores, *arrived), seed=0)
+        martingale.seen = len(arrived)
+        martingale._low = list(low) or martingale._low
+        martingale._high = list(high) or martingale._high
+        return martingale
+
+    @property
+    def low(self) -> list[float]:
+        """Logarithms of what each bet on low ranks owns."""
+        return list(self._low)
+
+    @property
+    def high(self) -> list[float]:
+        """Logarithms of what each bet on high ranks owns."""
+        return list(self._high)
+
     @property
     def value(self) -> float:
         """What the bettor owns."""
         low = _mean_of(self._low)
         return (low + _mean_of(self._high)) / 2 if self.two_sided else low
 
-    def add(self, score: float) -> float:
+    def add(self, score: float, *, tie: float | None = None) -> float:
         """Rank a new score and bet; gives the wealth after it.
+
+        Args:
+            score: of the next question.
+            tie: breaks ties, in [0, 1], uniform and drawn without a look at the score (such as
+                from a digest of the question's id); None draws it by the seed.
 
         Raises:
             UsageError: for NaN.
         """
         if math.isnan(score):
             raise UsageError("a score is NaN: it can be ranked nowhere")
+        drawn = self._rng.random() if tie is None else tie
         below = bisect.bisect_left(self._sorted, score)
         equal = bisect.bisect_right(self._sorted, score) - below
-        rank = (below + self._rng.random() * (equal + 1)) / (len(self._sorted) + 1)
+        rank = (below + drawn * (equal + 1)) / (len(self._sorted) + 1)
         self._sorted.insert(below, score)
         self.bet(rank)
         return self.value

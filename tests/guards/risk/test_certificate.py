@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from assay.guards.risk.beside import Files
 from assay.guards.risk.calibrate import calibrate
 from assay.guards.risk.certificate import apply, check, load_certificate
 from assay.guards.risk.differences import differences, leaves
-from assay.guards.risk.ledger import Files, verify
+from assay.guards.risk.ledger import verify
 from assay.guards.risk.trial import Settings
 from assay.pipeline import Pipeline, build_text, registry
 from assay.pipeline.canonical import canonical_json
@@ -232,7 +233,7 @@ def test_every_field_that_is_edited_shows_under_every_reaction(tmp_path: Path) -
         for reaction in ("refuse", "abstain", "uncertified"):
             with pytest.raises(CertificateError):
                 apply(pipeline(tmp_path, reaction))
-    for text in ("", "[]", "{}", '{"schema": "assay-certificate/1", "id": "x"}'):
+    for text in ("", "[]", "{}", '{"schema": "assay-certificate/2", "id": "x"}'):
         file.write_text(text)
         with pytest.raises(CertificateError):
             load_certificate(file)

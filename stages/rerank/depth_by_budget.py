@@ -30,6 +30,7 @@ class DepthByBudgetConfig(Config):
         min_length=1,
         description="registered name of the reranker within, such as rerank.sliding_window@1; it"
         " takes this node's resources",
+        examples=["rerank.sliding_window@1"],
     )
     settings: dict[str, Any] = Field(
         default_factory=dict,

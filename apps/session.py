@@ -11,7 +11,8 @@ from assay.apps.console import notes
 from assay.apps.examples import locate
 from assay.corpora.citing import where
 from assay.corpora.corpus import Corpus
-from assay.guards.risk.certificate import apply
+from assay.guards.risk.certificate import Applied, apply
+from assay.guards.risk.tightening import tightened
 from assay.pipeline import Passage, Pipeline, Query, Scope, build
 from assay.pipeline.compose import target_of
 from assay.pipeline.errors import UsageError
@@ -47,36 +48,42 @@ def opened(pipeline: str, overrides: Collection[str] = ()) -> Iterator[Pipeline]
 
     Raises:
         CertificateError: if the file says ``refuse`` and the certificate does not hold.
-        UsageError: if ``--set`` names a threshold that a certificate sets.
+        UsageError: if ``--set`` loosens a threshold that a certificate sets.
     """
     built = load(pipeline, overrides)
     with notes.status("loading") as status:
         built.start(notify=lambda name: status.update(f"loading {name}"))
     try:
         applied = apply(built)
-        for difference in applied.differences:
-            notes.print(f"uncertified: {difference}", markup=False, style="yellow")
+        tell_status(applied)
         yield with_own_thresholds(applied.pipeline, built, overrides)
     finally:
         built.close()
 
 
+def tell_status(applied: Applied) -> None:
+    """Why the certificate is not in force, or counts less."""
+    word = "degraded" if applied.status == "DEGRADED" else "uncertified"
+    for difference in applied.differences:
+        notes.print(f"{word}: {difference}", markup=False, style="yellow")
+
+
 def with_own_thresholds(applied: Pipeline, built: Pipeline, overrides: Collection[str]) -> Pipeline:
-    """Thresholds from ``--set`` go before those of a certificate that is not in force."""
+    """Thresholds from ``--set`` in force; under a certificate only stricter ones.
+
+    A record shows the thresholds that were in force under ``margins``.
+    """
     targets = {target_of(one) for one in overrides}
-    own = {name: target for name, target in built.thresholds.items() if target in targets}
+    own = {name: value for name, (target, value) in built.gates().items() if target in targets}
     if not own:
         return applied
-    if applied.certificate_id is not None:
-        raise UsageError(
-            f"--set {min(own.values())}: the certificate {applied.certificate_id} sets this"
-            " threshold; take 'certificate' out of the file to set it yourself"
-        )
-    values = {}
-    for name, target in own.items():
-        node, field = target.split(".", 1)
-        values[name] = getattr(built.steps[node].node.config, field)
-    return applied.with_thresholds(values)
+    if applied.certificate_id is None:
+        return applied.with_thresholds(own)
+    certified = {name: value for name, (_, value) in applied.gates().items() if value is not None}
+    values = tightened(certified, own, certificate_id=applied.certificate_id)
+    changed = ", ".join(f"{name} {values[name]:g}" for name in sorted(own))
+    notes.print(f"stricter than certified: {changed}", markup=False, style="yellow")
+    return applied.with_thresholds(values, certificate_id=applied.certificate_id)
 
 
 def corpus_of(pipeline: Pipeline, name: str | None = None) -> tuple[str, Corpus]:

@@ -19,7 +19,7 @@
         policy: {timeout, retry, budget, cache, fallback}       # pipeline/policy.py
     output: <node>
     thresholds: {<name>: <node>.<field>}        # what calibration may set
-    certificate: {path: <file>, on_invalid: refuse | abstain | uncertified}
+    certificate: {path: <file>, on_invalid: refuse | abstain | uncertified, canaries: true | false}
 """
 
 from __future__ import annotations
@@ -83,10 +83,17 @@ class ComponentEntry:
 
 @dataclass(frozen=True, slots=True)
 class CertificateEntry:
-    """Where the certificate lies and what to do when it does not hold."""
+    """Where the certificate lies and what to do when it does not hold.
+
+    Args:
+        path: of its file.
+        on_invalid: what to do then.
+        canaries: whether its canaries are asked at each start.
+    """
 
     path: str
     on_invalid: OnInvalid
+    canaries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ def _certificate(source: Source, value: Any) -> CertificateEntry | None:
         _mapping(source, path, value, "'certificate'")
         return None
     data: dict[str, Any] = value
-    _closed(source, path, data, ("path", "on_invalid"))
+    _closed(source, path, data, ("path", "on_invalid", "canaries"))
     reaction = data.get("on_invalid", "refuse")
     if reaction not in _REACTIONS:
         source.problem(
@@ -153,7 +160,11 @@ def _certificate(source: Source, value: Any) -> CertificateEntry | None:
             f"{_shown(reaction)} is unknown; expected {', '.join(_REACTIONS)}",
         )
         reaction = "refuse"
-    return CertificateEntry(_text(source, path, data, "path"), reaction)
+    canaries = data.get("canaries", False)
+    if not isinstance(canaries, bool):
+        source.problem((*path, "canaries"), f"expected true or false, found {_shown(canaries)}")
+        canaries = False
+    return CertificateEntry(_text(source, path, data, "path"), reaction, canaries)
 
 
 def _entries(

@@ -172,6 +172,14 @@ class Pipeline:
             self._fingerprint = digest(self.parts())
         return self._fingerprint
 
+    def gates(self) -> dict[str, tuple[str, float | None]]:
+        """Threshold name to its target (``NODE.FIELD``) and the value in force, None if open."""
+        return {
+            name: (target, getattr(self.steps[node].node.config, field))
+            for name, target in self.thresholds.items()
+            for node, field in [target.split(".", 1)]
+        }
+
     def with_thresholds(
         self, values: Mapping[str, float | None], *, certificate_id: str | None = None
     ) -> Pipeline:
@@ -448,4 +456,5 @@ class Pipeline:
             pipeline=self.fingerprint(),
             certificate=self.certificate_id,
             seed=frame.seed,
+            gates=self.gates() if self.certificate_id is not None else {},
         )

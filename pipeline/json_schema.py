@@ -84,6 +84,11 @@ def _file() -> Schema:
             enum=list(get_args(OnInvalid)),
             default="refuse",
         ),
+        "canaries": {
+            "type": "boolean",
+            "description": "Whether the certificate's canaries are asked at each start.",
+            "default": False,
+        },
     }
     named = f"^{NAME.pattern}$"
     field = text(

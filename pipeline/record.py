@@ -36,6 +36,8 @@ class RunRecord:
         pipeline: fingerprint of the pipeline.
         certificate: id of the certificate in force, or None.
         seed: the run's seed.
+        gates: under a certificate, threshold name to its target (``NODE.FIELD``) and the value
+            in force.
     """
 
     query: Query
@@ -47,6 +49,7 @@ class RunRecord:
     pipeline: str = ""
     certificate: str | None = None
     seed: int = 0
+    gates: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)
 
     @property
     def kind(self) -> Literal["answered", "abstained", "failed"]:
@@ -62,6 +65,21 @@ class RunRecord:
     def settled(self) -> RunRecord:
         """The same record with its stages and costs written out, free of the run behind them."""
         return replace(self, stages=dict(self.stages), cost=dict(self.cost))
+
+    @property
+    def margins(self) -> dict[str, dict[str, float | None]]:
+        """How far each score came out above its threshold; empty without a certificate.
+
+        ``score`` is None where the gate was not reached or nothing was recorded, ``margin``
+        where there is no score or no threshold; a negative one is why a gate abstained.
+        """
+        found: dict[str, dict[str, float | None]] = {}
+        for name, (target, threshold) in sorted(self.gates.items()):
+            noted = self.stages.get(target.split(".", 1)[0], {}).get("notes", {}).get("score")
+            score = None if noted is None else float(noted)
+            margin = None if score is None or threshold is None else score - threshold
+            found[name] = {"score": score, "threshold": threshold, "margin": margin}
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values, one line of a run file."""
@@ -81,14 +99,18 @@ class RunRecord:
                 record["abstention"] = _abstention(abstention)
             case None:
                 record["error"] = dict(self.error or {})
-        return record | {
-            "stages": {name: dict(stage) for name, stage in self.stages.items()},
-            "cost": total.to_json()
-            | {"by_node": {name: cost.to_json() for name, cost in self.cost.items()}},
-            "pipeline": self.pipeline,
-            "certificate": self.certificate,
-            "seed": self.seed,
-        }
+        return (
+            record
+            | {
+                "stages": {name: dict(stage) for name, stage in self.stages.items()},
+                "cost": total.to_json()
+                | {"by_node": {name: cost.to_json() for name, cost in self.cost.items()}},
+                "pipeline": self.pipeline,
+                "certificate": self.certificate,
+                "seed": self.seed,
+            }
+            | ({"margins": self.margins} if self.gates else {})
+        )
 
 
 def stage(output: object, context: RunContext | None) -> dict[str, Any]:

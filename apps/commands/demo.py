@@ -38,6 +38,7 @@ SHIPPED = (
     "certificate.json",
     "certificate.path.json",
     "certificate.ledger.jsonl",
+    "certificate.canaries.json",
     "attempts.jsonl",
 )
 

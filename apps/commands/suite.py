@@ -12,7 +12,7 @@ from rich.table import Table
 
 from assay.apps.commands.evaluate import index_if_missing
 from assay.apps.console import notes, out, progress
-from assay.apps.session import load, set_option, with_own_thresholds
+from assay.apps.session import load, set_option, tell_status, with_own_thresholds
 from assay.corpora import dataset as labelled
 from assay.corpora.dataset import Dataset
 from assay.evaluation.report.suite_page import Heading, columns_of
@@ -185,8 +185,7 @@ def _chosen(
 
 def _in_force(built: Pipeline, overrides: Collection[str]) -> Pipeline:
     applied = apply(built)
-    for difference in applied.differences:
-        notes.print(f"uncertified: {difference}", markup=False, style="yellow")
+    tell_status(applied)
     return with_own_thresholds(applied.pipeline, built, overrides)
 
 

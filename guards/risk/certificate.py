@@ -145,7 +145,7 @@ def apply(
     *,
     strict: bool = True,
     now: datetime | None = None,
-    canaries: bool = False,
+    canaries: bool | None = None,
     degraded: Degraded = latch.degraded,
 ) -> Applied:
     """Put the certificate that the pipeline file names in force.
@@ -160,7 +160,8 @@ def apply(
         strict: whether a certificate with warnings, or without its log of attempts, counts
             as void.
         now: when to check the expiry; the present if None.
-        canaries: whether to ask the certificate's canaries, one run each.
+        canaries: whether to ask the certificate's canaries, one run each; None does as the
+            pipeline file says.
         degraded: reads what monitors say of the certificate at a path.
 
     Raises:
@@ -177,7 +178,8 @@ def apply(
     found = check(certificate, pipeline, strict=strict, now=now)
     if strict:
         found += check_log(certificate, path)
-    if canaries and not found and not certificate.abstain_always:
+    asked = entry.canaries if canaries is None else canaries
+    if asked and not found and not certificate.abstain_always:
         certified = pipeline.with_thresholds(certificate.values)
         found = check_canaries(certificate, certified, path)
     if not found:

@@ -436,7 +436,7 @@ def test_set_does_not_go_behind_the_back_of_a_certificate(files: Path) -> None:
     overrides = ("nodes.said.threshold=0.25",)
     built = build("p.yaml", overrides=overrides)
     certified = built.with_thresholds({"low": 0.75}, certificate_id="abc")
-    with pytest.raises(UsageError, match="is looser than 0.75, which the certificate abc sets"):
+    with pytest.raises(UsageError, match=r"is looser than 0.75, which the certificate abc sets"):
         with_own_thresholds(certified, built, overrides)
     assert with_own_thresholds(certified, built, ("left.letter=z",)) is certified
     lapsed = built.with_thresholds({"low": 0.75})

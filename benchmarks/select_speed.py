@@ -26,8 +26,8 @@ from assay.models.calibrators.beta import Beta
 from assay.models.passage_set import NetworkShape, PassageSetNetwork
 from assay.pipeline.words import Hit, Passage, Query, Ranking, Scope, Score, ScoreKind
 from assay.stages.select.decode import by_expected_f1
+from assay.stages.select.learned_inputs import PAIR_FEATURES, feature_names
 from assay.stages.select.selection_model import SelectionModel
-from assay.stages.select.set_inputs import PAIR_FEATURES, feature_names
 from assay.training.selection.recipe import Recipe
 
 SCOPE = Scope("benchmark")

@@ -19,7 +19,12 @@ from assay.pipeline.errors import DataError, UsageError
 from assay.pipeline.files import write_atomically
 from assay.pipeline.words import Passage, Query, Ranking
 from assay.stages.rerank.unit_vectors import unit_rows
-from assay.stages.select.set_inputs import PAIR_FEATURES, SetInputs, feature_names, set_inputs
+from assay.stages.select.learned_inputs import (
+    PAIR_FEATURES,
+    SetInputs,
+    feature_names,
+    learned_inputs,
+)
 
 COMPUTES = True
 """What is below decides what a selector gives, so it counts for fingerprints."""
@@ -84,7 +89,7 @@ class SelectionModel:
                     " trained with, or train it anew"
                 )
         analyzer: Analyzer = self._analyzer  # type: ignore[attr-defined]
-        return set_inputs(
+        return learned_inputs(
             rankings,
             base=self.base,
             names=self.rankings,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.stages.select.set_inputs import SetInputs
+from assay.stages.select.learned_inputs import SetInputs
 
 if TYPE_CHECKING:
     import torch

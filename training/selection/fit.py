@@ -17,8 +17,8 @@ from assay.models.passage_set import NetworkShape, PassageSetNetwork
 from assay.pipeline.canonical import digest
 from assay.pipeline.errors import UsageError
 from assay.stages.rerank.unit_vectors import unit_rows
+from assay.stages.select.learned_inputs import PAIR_FEATURES, feature_names, learned_inputs
 from assay.stages.select.selection_model import SelectionModel, VectorsOf
-from assay.stages.select.set_inputs import PAIR_FEATURES, feature_names, set_inputs
 from assay.training.labelled_rankings import LabelledRankings
 from assay.training.selection.batches import PARTS, Item, parts_of
 from assay.training.selection.calibrate import fit_calibration, quality
@@ -198,7 +198,7 @@ def _items(
         ranking = one.rankings[base]
         passages = [hit.passage for hit in ranking.hits[:depth]]
         query, rows = vectors(ranking.query, passages)
-        inputs = set_inputs(
+        inputs = learned_inputs(
             one.rankings,
             base=base,
             names=names,

@@ -9,8 +9,8 @@ import numpy as np
 from assay.models.calibrators.beta import Beta
 from assay.models.passage_set import NetworkShape, Numbers
 from assay.pipeline import Passage, Query
+from assay.stages.select.learned_inputs import PAIR_FEATURES, feature_names
 from assay.stages.select.selection_model import SelectionModel
-from assay.stages.select.set_inputs import PAIR_FEATURES, feature_names
 from tests.models.passage_sets import drawn_network
 
 

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from assay.corpora.analyzer import Analyzer
 from assay.pipeline import Hit, Passage, Ranking, Score, ScoreKind
 from assay.pipeline.errors import UsageError
-from assay.stages.select.set_inputs import (
+from assay.stages.select.learned_inputs import (
     PAIR_FEATURES,
     VECTOR_FEATURES,
     SetInputs,
     feature_names,
-    set_inputs,
+    learned_inputs,
 )
-from assay.stages.select.set_places import PLACE_FEATURES, beside_one_another, place_features
-from assay.stages.select.set_scores import SCORE_FEATURES, score_features
-from assay.stages.select.set_texts import TEXT_FEATURES, text_features, title_links
+from assay.stages.select.learned_places import PLACE_FEATURES, beside_one_another, place_features
+from assay.stages.select.learned_scores import SCORE_FEATURES, score_features
+from assay.stages.select.learned_texts import TEXT_FEATURES, text_features, title_links
 from tests.words import LOCAL, passage, query
 
 ANALYZER = Analyzer()
@@ -124,7 +124,7 @@ def made(n: int, names: tuple[str, ...] = ("ranking", "other")) -> SetInputs:
     rankings = {name: Ranking(query(), tuple(hits), "t") for name in names}
     rows = generator.normal(size=(n + 1, 4)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return set_inputs(
+    return learned_inputs(
         rankings, base="ranking", names=names, query=rows[0], passages=rows[1:], analyzer=ANALYZER
     )
 
@@ -154,7 +154,7 @@ def test_likeness_to_better_passages_looks_up_only() -> None:
 
 def test_a_ranking_that_is_missing_is_named() -> None:
     with pytest.raises(UsageError, match="trained with the ranking 'dense'"):
-        set_inputs(
+        learned_inputs(
             {"ranking": ranked(("a", 1.0))},
             base="ranking",
             names=("ranking", "dense"),

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from assay.corpora.analyzer import Analyzer
 from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Ranking
-from assay.stages.select.set_places import PLACE_FEATURES, beside_one_another, place_features
-from assay.stages.select.set_scores import SCORE_FEATURES, SQUASHED, score_features
-from assay.stages.select.set_texts import TEXT_FEATURES, text_features, title_links
+from assay.stages.select.learned_places import PLACE_FEATURES, beside_one_another, place_features
+from assay.stages.select.learned_scores import SCORE_FEATURES, SQUASHED, score_features
+from assay.stages.select.learned_texts import TEXT_FEATURES, text_features, title_links
 
 COMPUTES = True
 """What is below decides what a selector gives, so it counts for fingerprints."""
@@ -68,7 +68,7 @@ def feature_names(rankings: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def set_inputs(
+def learned_inputs(
     rankings: Mapping[str, Ranking],
     *,
     base: str,

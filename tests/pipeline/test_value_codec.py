@@ -59,6 +59,9 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
         )
     if kind is words.Scope:
         return st.builds(words.Scope, TEXT.filter(bool), st.lists(TEXT, max_size=2).map(tuple))
+    if kind is words.Signals:
+        finite = st.floats(allow_nan=False, allow_infinity=False)
+        return st.builds(words.Signals, TEXT, st.dictionaries(TEXT, finite, max_size=2))
     if kind is words.QueryVariants:
         queries = st.lists(anything(words.Query), min_size=1, max_size=2)
         return st.builds(words.QueryVariants, queries.map(tuple))

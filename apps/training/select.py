@@ -22,7 +22,7 @@ from assay.pipeline import Passage, Pipeline, Query
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import UsageError, nearest
 from assay.stages.rerank.unit_vectors import UnitVectors
-from assay.stages.select.learned import BASE, Learned
+from assay.stages.select.learned_judge import BASE, LearnedJudge
 from assay.stages.select.selection_model import SelectionModel, VectorsOf
 from assay.training.collect import collect, upstream
 from assay.training.labelled_rankings import LabelledRankings
@@ -65,7 +65,7 @@ def select(
     resume: bool,
     tenant: str,
 ) -> None:
-    """Train select.learned in a PIPELINE on the questions of the tune fold.
+    """Train select.learned, or rerank.learned, in a PIPELINE on the questions of the tune fold.
 
     Runs what comes before the node, then trains on the processor, for which the extra 'torch' is
     needed; using the model needs none. The folder gets weights.safetensors and model_card.json,
@@ -121,13 +121,14 @@ def select(
     _print(model, place)
 
 
-def _node(built: Pipeline, name: str) -> Learned:
+def _node(built: Pipeline, name: str) -> LearnedJudge:
     if name not in built.steps:
         raise UsageError(f"the pipeline has no node '{name}'; {nearest(name, built.steps)}")
     found = built.steps[name].node
-    if not isinstance(found, Learned):
+    if not isinstance(found, LearnedJudge):
         raise UsageError(
-            f"'{name}' is {found.name}: this trains select.learned. Write"
+            f"'{name}' is {found.name}: this trains select.learned and rerank.learned."
+            " Write"
             f" 'use: select.learned@1, config: {{path: FOLDER}}' at '{name}', with the corpus as"
             " resource and other rankings as 'signals'"
         )
@@ -161,7 +162,7 @@ def _named(advance: Advance, name: str) -> Advance:
     return told
 
 
-def _vectors(node: Learned) -> VectorsOf:
+def _vectors(node: LearnedJudge) -> VectorsOf:
     """Vectors as the node takes them."""
     source = UnitVectors(node.corpus, node.embedder)
 

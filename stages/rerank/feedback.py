@@ -126,14 +126,7 @@ class FeedbackRerank(VectorRerank):
             for number, one, vector, rows in zip(busy, marked, asked, stored, strict=True):
                 values = [float(value) for value in self._scores(one, vector, rows)]
                 found[number] = arranged(heads[number], values, ScoreKind.COSINE, self.name)
-        return [
-            Ranking(
-                item["query"],
-                (*found.get(number, ()), *item["ranking"].hits[self.config.depth :]),
-                self.name,
-            )
-            for number, item in enumerate(items)
-        ]
+        return self.with_tails(items, found)
 
     def estimate(self, n: int, sizes: Sizes) -> Cost:
         """For marks that are among the ranked passages; an embedder's own marks do not count."""

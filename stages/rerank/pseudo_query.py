@@ -112,14 +112,7 @@ class PseudoQueryRerank(VectorRerank):
             found[number] = arranged(
                 heads[number], [float(one) for one in values], ScoreKind.COSINE, self.name
             )
-        return [
-            Ranking(
-                item["query"],
-                (*found.get(number, ()), *item["ranking"].hits[self.config.depth :]),
-                self.name,
-            )
-            for number, item in enumerate(items)
-        ]
+        return self.with_tails(items, found)
 
     def estimate(self, n: int, sizes: Sizes) -> Cost:
         """The embeddings; lengths are with the prefixes and marks that the embedder adds.

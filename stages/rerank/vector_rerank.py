@@ -1,20 +1,15 @@
-"""What all rerankers that compare vectors share: their resources, and what vectors cost."""
+"""What all rerankers that compare vectors share: which hits they rerank, and what follows them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
 
-from assay.corpora.corpus import Corpus
-from assay.models.protocols import Embedder
-from assay.pipeline.component import Config, Node
-from assay.pipeline.context import Cost
-from assay.pipeline.words import Hit
-from assay.stages.rerank.unit_vectors import PROBLEM, UnitVectors
-from assay.stages.windows.window import Sizes
+from assay.pipeline.component import Config
+from assay.pipeline.words import Hit, Ranking
+from assay.stages.rerank.vector_node import VectorNode
 
 
 class VectorRerankConfig(Config):
@@ -28,65 +23,27 @@ class VectorRerankConfig(Config):
     )
 
 
-class VectorRerank(Node):
-    """Base of rerankers that compare vectors of passages.
-
-    They take one of two resources: the corpus that found the passages, whose stored vectors cost
-    nothing, or an embedder, which reads every passage again.
-
-    Args:
-        config: at least the fields of ``VectorRerankConfig``.
-        corpus: holds the vectors of the passages.
-        embedder: makes them anew, where there is no corpus.
-    """
-
-    needs: Mapping[str, tuple[str, ...]] = {"corpus": ("dense",)}
-
-    def __init__(
-        self,
-        config: VectorRerankConfig,
-        *,
-        corpus: Corpus | None = None,
-        embedder: Embedder | None = None,
-    ) -> None:
-        super().__init__(config)
-        self.corpus = corpus
-        self.embedder = embedder
-
-    @property
-    def compares_vectors(self) -> bool:
-        """Whether this config has vectors compared; else no resource is asked for."""
-        return True
-
-    def prepare(self, base: Path) -> Iterable[str]:
-        """Whether the vectors have one source."""
-        given = (self.corpus is not None) + (self.embedder is not None)
-        return (PROBLEM,) if self.compares_vectors and given != 1 else ()
-
-    @property
-    def vectors(self) -> UnitVectors:
-        """Where vectors come from.
-
-        Raises:
-            UsageError: if there is no such place, or two.
-        """
-        return UnitVectors(self.corpus, self.embedder)
+class VectorRerank(VectorNode):
+    """Base of rerankers that compare vectors of passages."""
 
     def heads(self, items: Sequence[Mapping[str, Any]]) -> list[Sequence[Hit]]:
         """The hits of each query that are reranked."""
         return [item["ranking"].hits[: self.config.depth] for item in items]
 
-    def vector_cost(self, queries: int, passages: int, sizes: Sizes) -> Cost:
-        """What vectors cost, without the prefixes and marks that an embedder adds.
+    def with_tails(
+        self, items: Sequence[Mapping[str, Any]], reranked: Mapping[int, Sequence[Hit]]
+    ) -> list[Ranking]:
+        """The rankings of all queries: what was reranked, then the hits behind it as they came.
 
         Args:
-            queries: texts that are embedded as questions, in one round.
-            passages: whose vectors are needed, in one round where they are embedded.
-            sizes: lengths of the texts.
+            items: the queries' inputs.
+            reranked: number of the query to its reranked head; none for an empty one.
         """
-        embedded = 0 if self.embedder is None else passages
-        return Cost(
-            calls=queries + embedded,
-            rounds=min(1, queries) + min(1, embedded),
-            tokens_in=queries * sizes.query + embedded * sizes.passage,
-        )
+        return [
+            Ranking(
+                item["query"],
+                (*reranked.get(number, ()), *item["ranking"].hits[self.config.depth :]),
+                self.name,
+            )
+            for number, item in enumerate(items)
+        ]

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from assay.corpora.corpus import Corpus
-from assay.models.protocols import Embedder, Floats
-from assay.pipeline.component import Node, register, relative_to
+from assay.pipeline.component import register
 from assay.pipeline.context import RunContext
-from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Hit, Query, Ranking, Score, ScoreKind, Selection
-from assay.stages.rerank.unit_vectors import PROBLEM, UnitVectors
 from assay.stages.select.bounds import Bounds
 from assay.stages.select.choice import chosen
 from assay.stages.select.decode import Decoded, decoded
 from assay.stages.select.figures import figure
-from assay.stages.select.selection_model import SelectionModel, rankings_of
+from assay.stages.select.learned_judge import (
+    NO_SIGNALS,
+    Judgement,
+    LearnedJudge,
+    LearnedJudgeConfig,
+)
 
-BASE = "ranking"
-"""What the port's ranking is called when a selector is trained."""
 
-NO_SIGNALS: Mapping[str, Ranking] = MappingProxyType({})
-
-
-class LearnedConfig(Bounds):
+class LearnedConfig(Bounds, LearnedJudgeConfig):
     """Settings of ``select.learned@1``."""
 
-    path: str = Field(
-        min_length=1,
-        description="folder that 'assay train select' writes, relative to the pipeline file",
-    )
     decode: Literal["expected_f1", "threshold", "greedy"] = Field(
         "expected_f1",
         description="how probabilities become a set: as many of the most probable as make the"
@@ -58,16 +48,10 @@ class LearnedConfig(Bounds):
         description="expected_f1: what keeping nothing counts where nothing is needed; 1 as much as"
         " a perfect set, 0 looks only at questions that need something, so that something is kept",
     )
-    depth: int | None = Field(
-        None,
-        ge=1,
-        le=1000,
-        description="best hits that are judged; none for as many as in training, which is the most",
-    )
 
 
 @register("select.learned@1")
-class Learned(Node):
+class Learned(LearnedJudge):
     """A small transformer over the passages of one question, trained on labelled questions.
 
     ``assay train select`` trains it for this pipeline. It reads the scores and places of every
@@ -86,78 +70,6 @@ class Learned(Node):
     """
 
     Config = LearnedConfig
-    gives = ("probability",)
-    needs: Mapping[str, tuple[str, ...]] = {"corpus": ("dense",)}
-
-    def __init__(
-        self,
-        config: LearnedConfig,
-        *,
-        corpus: Corpus | None = None,
-        embedder: Embedder | None = None,
-    ) -> None:
-        super().__init__(config)
-        self.corpus = corpus
-        self.embedder = embedder
-        self.folder = Path(config.path)
-        self._model: SelectionModel | None = None
-
-    def prepare(self, base: Path) -> Iterable[str]:
-        """Remember where the model lies, which need not be trained yet; one source of vectors."""
-        try:
-            self.folder = relative_to(base, self.config.path)
-        except ValueError as error:
-            return (f"'path': {error}",)
-        given = (self.corpus is not None) + (self.embedder is not None)
-        return (PROBLEM,) if given != 1 else ()
-
-    def check_ports(self, names: Mapping[str, Collection[str]]) -> list[str]:
-        """What is wrong between the rankings of training and those that are wired.
-
-        Args:
-            names: port to the keys that feed it.
-        """
-        wired = {BASE, *names.get("signals", ())}
-        if BASE in names.get("signals", ()):
-            return [f"'signals' must not name one '{BASE}': that is the port of the ranking itself"]
-        trained = rankings_of(self.folder)
-        missing = [name for name in trained if name not in wired]
-        if not missing:
-            return []
-        return [
-            f"the selector in '{self.folder}' was trained with the rankings {', '.join(trained)};"
-            f" 'signals' lacks {', '.join(missing)}: wire them under these names, or train it anew"
-        ]
-
-    def start(self) -> None:
-        """Read the model.
-
-        Raises:
-            UsageError: if nothing is trained yet, or its rankings are not called as here.
-            DataError: if the folder is damaged.
-        """
-        model = SelectionModel.load(self.folder)
-        if model.base != BASE:
-            raise UsageError(
-                f"the selector in '{self.folder}' was trained to select from a ranking called"
-                f" '{model.base}': a pipeline's is called '{BASE}', train it with that name"
-            )
-        self._model = model
-
-    def parts(self) -> Mapping[str, Any]:
-        """The model, since outputs depend on it."""
-        return {"model": self.model.digest()}
-
-    @property
-    def model(self) -> SelectionModel:
-        """What was trained.
-
-        Raises:
-            UsageError: if the node was not started.
-        """
-        if self._model is None:
-            raise UsageError(f"{self.name} was not started: it has read no model")
-        return self._model
 
     def run(
         self,
@@ -184,40 +96,22 @@ class Learned(Node):
         self, items: Sequence[Mapping[str, Any]], contexts: Sequence[RunContext]
     ) -> list[Selection]:
         """Select for several queries, with their texts embedded together; see ``run``."""
-        depth = min(self.model.depth, self.config.depth or self.model.depth)
-        heads = [item["ranking"].hits[:depth] for item in items]
-        asked = [number for number, head in enumerate(heads) if head]
-        if not asked:
-            return [self._nothing(item) for item in items]
-        vectors = UnitVectors(self.corpus, self.embedder)
-        owners = [contexts[number] for number in asked]
-        queries = [items[number]["query"] for number in asked]
-        rows = vectors.of_queries([one.text for one in queries], owners)
-        groups = [[hit.passage for hit in heads[number]] for number in asked]
-        found = vectors.of_passages(groups, queries, owners)
-        made = {
-            number: self._select(items[number], contexts[number], query, passages)
-            for number, query, passages in zip(asked, rows, found, strict=True)
-        }
         return [
-            made[number] if number in made else self._nothing(item)
-            for number, item in enumerate(items)
+            chosen(item["query"], item["ranking"], [], lambda place, hit: "")
+            if judgement is None
+            else self._select(item["query"], item["ranking"], judgement, context)
+            for item, judgement, context in zip(
+                items, self.judged(items, contexts), contexts, strict=True
+            )
         ]
 
-    def _nothing(self, item: Mapping[str, Any]) -> Selection:
-        return chosen(item["query"], item["ranking"], [], lambda place, hit: "")
-
     def _select(
-        self, item: Mapping[str, Any], context: RunContext, query: Floats, passages: Floats
+        self, query: Query, ranking: Ranking, judgement: Judgement, context: RunContext
     ) -> Selection:
-        context.check()
-        config, ranking = self.config, item["ranking"]
-        rankings = {**item.get("signals", NO_SIGNALS), BASE: ranking}
-        inputs = self.model.inputs(rankings, query, passages)
-        probabilities = self.model.judge(inputs)
+        config, probabilities = self.config, judgement.probabilities
         result = decoded(
             probabilities,
-            (inputs.passages @ inputs.passages.T).astype(np.float64),
+            judgement.likeness,
             method=config.decode,
             threshold=config.threshold,
             redundancy=config.redundancy,
@@ -243,7 +137,7 @@ class Learned(Node):
                 return f"place {place + 1}, behind the best {judged} that are judged"
             return self._reason(result, place, probabilities)
 
-        return chosen(item["query"], ranking, kept, dropped)
+        return chosen(query, ranking, kept, dropped)
 
     def _reason(self, result: Decoded, place: int, probabilities: np.ndarray) -> str:
         """The figures that decided about a passage."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
-from assay.corpora.corpus import Corpus
 from assay.corpora.fusion import Scheme, normalised
-from assay.models.protocols import Embedder, Floats
-from assay.pipeline.component import Node, register
+from assay.models.protocols import Floats
+from assay.pipeline.component import register
 from assay.pipeline.context import RunContext
 from assay.pipeline.errors import UsageError
 from assay.pipeline.words import Hit, Query, Ranking, Selection
 from assay.stages.rerank.diversity import Marginal, marginal_relevances
-from assay.stages.rerank.unit_vectors import PROBLEM, UnitVectors, cosines
+from assay.stages.rerank.unit_vectors import cosines
+from assay.stages.rerank.vector_node import VectorNode
 from assay.stages.select.bounds import Bounds
 from assay.stages.select.choice import chosen
 from assay.stages.select.figures import figure
@@ -47,7 +46,7 @@ class MmrConfig(Bounds):
 
 
 @register("select.mmr@1")
-class Mmr(Node):
+class Mmr(VectorNode):
     """Maximal marginal relevance, cut by a number or where a passage adds too little.
 
     Takes, each time, the passage with the largest marginal value
@@ -62,23 +61,6 @@ class Mmr(Node):
     """
 
     Config = MmrConfig
-    needs: Mapping[str, tuple[str, ...]] = {"corpus": ("dense",)}
-
-    def __init__(
-        self,
-        config: MmrConfig,
-        *,
-        corpus: Corpus | None = None,
-        embedder: Embedder | None = None,
-    ) -> None:
-        super().__init__(config)
-        self.corpus = corpus
-        self.embedder = embedder
-
-    def prepare(self, base: Path) -> Iterable[str]:
-        """Whether the vectors have one source."""
-        given = (self.corpus is not None) + (self.embedder is not None)
-        return (PROBLEM,) if given != 1 else ()
 
     def run(self, query: Query, ranking: Ranking, context: RunContext) -> Selection:
         """Select; the kept are in the order in which they were taken.
@@ -94,9 +76,7 @@ class Mmr(Node):
         """Select for several queries, with their passages embedded together; see ``run``."""
         heads = [item["ranking"].hits[: self.config.depth] for item in items]
         groups = [[hit.passage for hit in head] for head in heads]
-        vectors = UnitVectors(self.corpus, self.embedder).of_passages(
-            groups, [item["query"] for item in items], contexts
-        )
+        vectors = self.vectors.of_passages(groups, [item["query"] for item in items], contexts)
         return [
             self._select(item["query"], item["ranking"], head, rows)
             for item, head, rows in zip(items, heads, vectors, strict=True)

@@ -12,7 +12,7 @@ from assay.apps.examples import locate
 from assay.corpora.citing import where
 from assay.corpora.corpus import Corpus
 from assay.guards.risk.certificate import Applied, apply
-from assay.guards.risk.tightening import tightened
+from assay.guards.risk.tightening import still_promised, tightened
 from assay.pipeline import Passage, Pipeline, Query, Scope, build
 from assay.pipeline.compose import target_of
 from assay.pipeline.errors import UsageError
@@ -56,7 +56,7 @@ def opened(pipeline: str, overrides: Collection[str] = ()) -> Iterator[Pipeline]
     try:
         applied = apply(built)
         tell_status(applied)
-        yield with_own_thresholds(applied.pipeline, built, overrides)
+        yield with_own_thresholds(applied, built, overrides)
     finally:
         built.close()
 
@@ -68,22 +68,35 @@ def tell_status(applied: Applied) -> None:
         notes.print(f"{word}: {difference}", markup=False, style="yellow")
 
 
-def with_own_thresholds(applied: Pipeline, built: Pipeline, overrides: Collection[str]) -> Pipeline:
+def with_own_thresholds(applied: Applied, built: Pipeline, overrides: Collection[str]) -> Pipeline:
     """Thresholds from ``--set`` in force; under a certificate only stricter ones.
 
-    A record shows the thresholds that were in force under ``margins``.
+    A certificate that does not cover all its risks at the stricter ones is not in force. A record
+    shows the thresholds that were in force under ``margins``.
     """
     targets = {target_of(one) for one in overrides}
     own = {name: value for name, (target, value) in built.gates().items() if target in targets}
+    pipeline = applied.pipeline
     if not own:
-        return applied
-    if applied.certificate_id is None:
-        return applied.with_thresholds(own)
-    certified = {name: value for name, (_, value) in applied.gates().items() if value is not None}
-    values = tightened(certified, own, certificate_id=applied.certificate_id)
+        return pipeline
+    if pipeline.certificate_id is None:
+        return pipeline.with_thresholds(own)
+    certified = {name: value for name, (_, value) in pipeline.gates().items() if value is not None}
+    values = tightened(certified, own, certificate_id=pipeline.certificate_id)
     changed = ", ".join(f"{name} {values[name]:g}" for name in sorted(own))
+    certificate = applied.certificate
+    assert certificate is not None  # its id is in force
+    lost = sorted(set(certificate.declared) - set(still_promised(certificate, values)))
+    if lost:
+        notes.print(
+            f"uncertified: at {changed} the certificate no longer covers {', '.join(lost)}: of"
+            " fewer answers a larger share may be wrong",
+            markup=False,
+            style="yellow",
+        )
+        return pipeline.with_thresholds(values)
     notes.print(f"stricter than certified: {changed}", markup=False, style="yellow")
-    return applied.with_thresholds(values, certificate_id=applied.certificate_id)
+    return pipeline.with_thresholds(values, certificate_id=pipeline.certificate_id)
 
 
 def corpus_of(pipeline: Pipeline, name: str | None = None) -> tuple[str, Corpus]:

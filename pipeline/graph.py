@@ -456,5 +456,5 @@ class Pipeline:
             pipeline=self.fingerprint(),
             certificate=self.certificate_id,
             seed=frame.seed,
-            gates=self.gates() if self.certificate_id is not None else {},
+            gates=self.gates(),
         )

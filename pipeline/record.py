@@ -36,8 +36,7 @@ class RunRecord:
         pipeline: fingerprint of the pipeline.
         certificate: id of the certificate in force, or None.
         seed: the run's seed.
-        gates: under a certificate, threshold name to its target (``NODE.FIELD``) and the value
-            in force.
+        gates: threshold name to its target (``NODE.FIELD``) and the value in force.
     """
 
     query: Query
@@ -68,7 +67,7 @@ class RunRecord:
 
     @property
     def margins(self) -> dict[str, dict[str, float | None]]:
-        """How far each score came out above its threshold; empty without a certificate.
+        """How far each score came out above its threshold; empty where the file names none.
 
         ``score`` is None where the gate was not reached or nothing was recorded, ``margin``
         where there is no score or no threshold; a negative one is why a gate abstained.

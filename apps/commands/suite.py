@@ -186,7 +186,7 @@ def _chosen(
 def _in_force(built: Pipeline, overrides: Collection[str]) -> Pipeline:
     applied = apply(built)
     tell_status(applied)
-    return with_own_thresholds(applied.pipeline, built, overrides)
+    return with_own_thresholds(applied, built, overrides)
 
 
 def _said(suite: object) -> dict[str, str]:

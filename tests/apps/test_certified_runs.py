@@ -28,14 +28,23 @@ def test_a_record_tells_the_margin_to_each_threshold(certified: float) -> None:
     assert record["outcome"] == "answered"
 
 
-def test_a_stricter_threshold_is_allowed_and_recorded(certified: float) -> None:
-    record = json.loads(
-        call("ask", "p.yaml", QUESTION, "--json", "--set", "nodes.gate.threshold=99").stdout
-    )
+def test_a_stricter_threshold_is_recorded_and_uncertified_where_the_promise_need_not_hold(
+    certified: float,
+) -> None:
+    """Of fewer answers a larger share may be wrong."""
+    result = call("ask", "p.yaml", QUESTION, "--json", "--set", "nodes.gate.threshold=99")
+    record = json.loads(result.stdout)
     assert record["outcome"] == "abstained"
-    assert record["certificate"] is not None
+    assert record["certificate"] is None
     assert record["margins"]["evidence"]["threshold"] == 99
     assert record["margins"]["evidence"]["margin"] < 0
+
+
+def test_a_stricter_threshold_keeps_a_certificate_of_risks_that_fall_with_it(project: Path) -> None:
+    asked = ("calibrate", "run", "p.yaml", "--data", "set", "--no-canaries")
+    assert call(*asked, "--risk", "false_answer=0.5").exit_code == 0
+    stricter = call("ask", "p.yaml", QUESTION, "--json", "--set", "nodes.gate.threshold=99")
+    assert json.loads(stricter.stdout)["certificate"] is not None
 
 
 def test_a_looser_threshold_is_refused(certified: float) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from assay.apps.main import cli
 from assay.apps.session import with_own_thresholds
+from assay.guards.risk.certificate import Applied
 from assay.pipeline import (
     Answer,
     Citation,
@@ -437,10 +438,10 @@ def test_set_does_not_go_behind_the_back_of_a_certificate(files: Path) -> None:
     built = build("p.yaml", overrides=overrides)
     certified = built.with_thresholds({"low": 0.75}, certificate_id="abc")
     with pytest.raises(UsageError, match=r"is looser than 0.75, which the certificate abc sets"):
-        with_own_thresholds(certified, built, overrides)
-    assert with_own_thresholds(certified, built, ("left.letter=z",)) is certified
+        with_own_thresholds(Applied(certified, "VALID"), built, overrides)
+    assert with_own_thresholds(Applied(certified, "VALID"), built, ("left.letter=z",)) is certified
     lapsed = built.with_thresholds({"low": 0.75})
-    kept = with_own_thresholds(lapsed, built, overrides)
+    kept = with_own_thresholds(Applied(lapsed, "VOID"), built, overrides)
     assert value(kept, "said", "threshold") == 0.25
 
 

@@ -83,16 +83,6 @@ _TAGS = (b"<!doctype html", b"<html", b"<head>", b"<body")
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
-def loader_for(path: Path) -> Load | None:
-    """The function that reads a file; None where no loader does.
-
-    Raises:
-        OSError: if the file has to be looked at and cannot be opened.
-    """
-    kind = kind_of(path, named=True)
-    return None if kind is None else loader_of(kind)
-
-
 def loader_of(kind: FileKind) -> Load:
     """The function of a kind's loader; its module is imported now and not before."""
     module = importlib.import_module(f"{__package__}.{kind.module}")

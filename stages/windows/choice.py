@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from assay.models.language_model import Ability, Generation, LanguageModel, PromptTooLong
+from assay.models.language_model import Ability, Generation, LanguageModel
 from assay.models.prompt import Prompt
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config
@@ -27,15 +27,11 @@ from assay.stages.windows.identifiers import (
 )
 from assay.stages.windows.template import Template
 from assay.stages.windows.window import Ordered, Sizes, Window, WindowAbility, WindowRanker
-from assay.stages.windows.written import SHORTEST, SHRINK, begun, prompt_tokens, reading_of
+from assay.stages.windows.written import SHORTEST, answered, begun, prompt_tokens, reading_of
 
 _PASSAGE = re.compile(r"\b[Pp]assage:?\s+([A-Z])(?![A-Za-z])")
 SLACK = 8
 """Tokens that an answer may have over those of the ideal one."""
-
-Answer = TypeVar("Answer")
-Ask = Callable[[Sequence[Window], int, Sequence[RunContext]], Sequence[Answer]]
-"""Answers for windows whose passages have so many words at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,51 +210,6 @@ class ChoiceRanker(WindowRanker):
 
     def _label_tokens(self, size: int) -> int:
         return self.model.count_tokens(self.choice.template.answer(tuple(range(size))))
-
-
-def answered(
-    ask: Ask[Answer],
-    windows: Sequence[Window],
-    contexts: Sequence[RunContext],
-    words: int,
-    failures: list[ModelError],
-) -> list[Answer | None]:
-    """Ask for all windows at once; where one of them is to blame, for each by itself.
-
-    Args:
-        ask: the model.
-        windows: of one size.
-        contexts: one for each window.
-        words: most words of a passage; fewer where a window does not fit.
-        failures: what the model raised for single windows is put here.
-
-    Returns:
-        An answer for each window; None where the model failed.
-    """
-    try:
-        return list(ask(windows, words, contexts))
-    except (PromptTooLong, ModelError):
-        pass  # one of them is to blame: each by itself
-    found: list[Answer | None] = []
-    for window, context in zip(windows, contexts, strict=True):
-        try:
-            found.append(_shortened(ask, window, context, words))
-        except ModelError as error:
-            failures.append(error)
-            found.append(None)
-    return found
-
-
-def _shortened(ask: Ask[Answer], window: Window, context: RunContext, words: int) -> Answer:
-    while True:
-        try:
-            return ask([window], words, [context])[0]
-        except PromptTooLong:
-            if words <= SHORTEST:
-                raise
-            longest = max(len(text.split()) for text in reading_of(window, words).texts)
-            words = max(SHORTEST, int(min(words, longest) * SHRINK))
-            context.count(windows_shortened=1)
 
 
 def _by_row(row: Sequence[float]) -> Ordered:

@@ -16,10 +16,10 @@ from assay.stages.windows.template import template
 from assay.stages.windows.window import Ordered, Sizes, Window, WindowAbility, WindowRanker
 from assay.stages.windows.written import (
     SHORTEST,
-    SHRINK,
     begun,
     prompt_tokens,
     reading_of,
+    shortened,
 )
 
 OPENING = "["
@@ -94,31 +94,26 @@ class First(WindowRanker):
     ) -> list[list[float]]:
         letters = list(LETTERS[:size])
 
-        def asked(some: Sequence[Window], words: int, own: Sequence[RunContext]) -> np.ndarray:
+        def asked(
+            some: Sequence[Window], words: int, own: Sequence[RunContext]
+        ) -> list[list[float]]:
             prompts = [
                 begun(self._template.write(reading_of(window, words)), OPENING) for window in some
             ]
-            return self.model.next_token_logprobs(prompts, letters, own)
+            found: list[list[float]] = self.model.next_token_logprobs(
+                prompts, letters, own
+            ).tolist()
+            return found
 
         words = int(self.config.words)
         try:
-            return [[float(one) for one in row] for row in asked(windows, words, contexts)]
+            return asked(windows, words, contexts)
         except PromptTooLong:
             pass  # one of them is too long: each by itself
-        rows: list[list[float]] = []
-        for window, context in zip(windows, contexts, strict=True):
-            words = int(self.config.words)
-            while True:
-                try:
-                    rows.append([float(one) for one in asked([window], words, [context])[0]])
-                    break
-                except PromptTooLong:
-                    if words <= SHORTEST:
-                        raise
-                    longest = max(len(text.split()) for text in reading_of(window, words).texts)
-                    words = max(SHORTEST, int(min(words, longest) * SHRINK))
-                    context.count(windows_shortened=1)
-        return rows
+        return [
+            shortened(asked, window, context, words)
+            for window, context in zip(windows, contexts, strict=True)
+        ]
 
 
 def ordered_by(logprobs: Sequence[float]) -> Ordered:

@@ -8,14 +8,14 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from assay.models.language_model import Ability, LanguageModel, PromptTooLong
+from assay.models.language_model import Ability, LanguageModel
 from assay.models.prompt import Message, Prompt
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
 from assay.pipeline.context import Cost, RunContext
 from assay.stages.windows.attention_scores import Tokens, Variant, passage_scores
 from assay.stages.windows.window import Ordered, Sizes, Window, WindowAbility, WindowRanker
-from assay.stages.windows.written import SHORTEST, SHRINK, reading_of
+from assay.stages.windows.written import SHORTEST, reading_of, shortened
 
 EMPTY = "N/A"
 """The query without content that calibrates the look of the real one."""
@@ -105,18 +105,20 @@ class InContextAttention(WindowRanker):
 
     def _scores(self, window: Window, context: RunContext) -> list[float]:
         """Of the passages in the order of the window; shorter ones where they do not fit."""
-        words = int(self.config.words)
-        while True:
-            reading = reading_of(window, words)
-            texts = [text + reading.remark(place, "\n") for place, text in enumerate(reading.texts)]
-            try:
-                return self._of_texts(reading.query, texts, context)
-            except PromptTooLong:
-                if words <= SHORTEST:
-                    raise
-                longest = max(len(text.split()) for text in texts)
-                words = max(SHORTEST, int(min(words, longest) * SHRINK))
-                context.count(windows_shortened=1)
+
+        def asked(
+            windows: Sequence[Window], words: int, contexts: Sequence[RunContext]
+        ) -> list[list[float]]:
+            found = []
+            for one, own in zip(windows, contexts, strict=True):
+                reading = reading_of(one, words)
+                texts = [
+                    text + reading.remark(place, "\n") for place, text in enumerate(reading.texts)
+                ]
+                found.append(self._of_texts(reading.query, texts, own))
+            return found
+
+        return shortened(asked, window, context, int(self.config.words))
 
     def _of_texts(self, query: str, texts: Sequence[str], context: RunContext) -> list[float]:
         variant: Variant = self.config.variant

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from assay.models.language_model import Ability, Form, Generation, LanguageModel, PromptTooLong
+from assay.models.language_model import Ability, Form, Generation, LanguageModel
 from assay.models.prompt import Prompt
 from assay.pipeline.canonical import digest
 from assay.pipeline.component import Config, register
@@ -17,7 +17,7 @@ from assay.stages.windows import templates
 from assay.stages.windows.identifiers import MOST_LETTERS, parse_order, reasoning_of
 from assay.stages.windows.template import TemplateName, permutation_grammar, template
 from assay.stages.windows.window import Ordered, Sizes, Window, WindowAbility, WindowRanker
-from assay.stages.windows.written import SHORTEST, SHRINK, prompt_tokens, reading_of
+from assay.stages.windows.written import SHORTEST, answered, prompt_tokens, reading_of
 
 SLACK = 8
 """Tokens that an answer may have over those of the ideal one."""
@@ -131,39 +131,14 @@ class Listwise(WindowRanker):
         failures: list[ModelError],
     ) -> list[Generation | None]:
         """What the model wrote; None where it failed."""
-        prompts = [
-            self._template.write(reading_of(window, self.config.words)) for window in windows
-        ]
-        try:
-            return list(self._asked(prompts, contexts, size))
-        except (PromptTooLong, ModelError):
-            pass  # one of them is to blame: each by itself
-        found: list[Generation | None] = []
-        for window, context in zip(windows, contexts, strict=True):
-            try:
-                found.append(self._alone(window, context, size))
-            except ModelError as error:
-                failures.append(error)
-                found.append(None)
-        return found
 
-    def _alone(self, window: Window, context: RunContext, size: int) -> Generation:
-        """One window, with shorter and shorter passages until it fits.
+        def asked(
+            some: Sequence[Window], words: int, own: Sequence[RunContext]
+        ) -> Sequence[Generation]:
+            prompts = [self._template.write(reading_of(one, words)) for one in some]
+            return self._asked(prompts, own, size)
 
-        Raises:
-            PromptTooLong: if ``SHORTEST`` words a passage do not fit.
-        """
-        words = int(self.config.words)
-        while True:
-            prompt = self._template.write(reading_of(window, words))
-            try:
-                return self._asked([prompt], [context], size)[0]
-            except PromptTooLong:
-                if words <= SHORTEST:
-                    raise
-                longest = max(len(text.split()) for text in reading_of(window, words).texts)
-                words = max(SHORTEST, int(min(words, longest) * SHRINK))
-                context.count(windows_shortened=1)
+        return answered(asked, windows, contexts, int(self.config.words), failures)
 
     def _asked(
         self, prompts: Sequence[Prompt], contexts: Sequence[RunContext], size: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 
 from rich.markup import escape
 
@@ -89,11 +90,13 @@ def funnel(record: RunRecord) -> str:
         for stage in record.stages.values()
         if "kept" not in stage and "passages" in stage
     ]
+    last = rankings[-1] if rankings else []
     seen = {one["id"] for ranking in rankings for one in ranking}
     selected, verified = sizes(list(record.stages.values()))
     counts = {
         "retrieved": len(seen),
-        "reranked": len(rankings[-1]) if rankings else 0,
+        # A reranker hands on what it did not look at, with the scores that it had.
+        "reranked": len(list(takewhile(lambda one: one["kind"] == last[0]["kind"], last))),
         "selected": selected,
         "verified": verified,
         "cited": len(record.outcome.evidence) if isinstance(record.outcome, Answer) else 0,

@@ -13,8 +13,7 @@ from assay.corpora.matching import token_f1
 from assay.evaluation import observation as evaluated
 from assay.evaluation.plan import plan_of
 from assay.evaluation.sampling import calibration_items, cut_of, only_fold
-from assay.guards.risk.clusters import one_each
-from assay.guards.risk.folds import Fold
+from assay.guards.risk.folds import Fold, one_per_cluster
 from assay.pipeline.errors import DataError, UsageError
 
 LossName = Literal["failed", "wrong", "f1"]
@@ -28,10 +27,8 @@ def questions(dataset: Dataset, fold: Fold) -> Dataset:
         UsageError: if the fold is empty.
     """
     part = only_fold(dataset, fold)
-    clusters: dict[str, list[str]] = {}
-    for item in sorted(calibration_items(part), key=lambda one: one.id):
-        clusters.setdefault(item.cluster, []).append(item.id)
-    kept = set(one_each(clusters, salt=f"choose|{cut_of(dataset).seed}").values())
+    picked = one_per_cluster(calibration_items(part), seed=cut_of(dataset).seed)
+    kept = {item.id for item in picked}
     return replace(part, queries=tuple(one for one in part.queries if one.id in kept))
 
 

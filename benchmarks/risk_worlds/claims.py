@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from assay.guards.risk.attempts import spending
 from assay.guards.risk.betting import betting_p_value, in_given_order
 from assay.guards.risk.binomial import clopper_pearson_upper, p_value
-from assay.guards.risk.clusters import cluster_p_value, one_each
+from assay.guards.risk.clusters import cluster_p_value
 from assay.guards.risk.folds import CalibrationItem, one_per_cluster
 from assay.guards.risk.judge_error import judged_risk, level_for_judge
 from assay.guards.risk.prevalence import SHARES, Counts, wrong_given_answered
@@ -58,12 +58,6 @@ def clustered(
 def by_question(losses: Losses) -> bool:
     """Wrong: the exact test on all questions, as if they were independent."""
     return p_value(int(losses.sum()), losses.size, ALPHA) <= DELTA
-
-
-def by_drawn_question(losses: Losses) -> bool:
-    """Ours: the exact test on one question of each cluster, drawn by hash."""
-    drawn = one_each({str(n): row for n, row in enumerate(losses.tolist())}, salt="worlds")
-    return p_value(round(sum(drawn.values())), len(drawn), ALPHA) <= DELTA
 
 
 def by_mean(losses: Losses) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from assay.models.calibrators.beta import Beta
 from assay.models.calibrators.fitting import Values
 from assay.models.calibrators.isotonic import Isotonic
@@ -68,23 +66,6 @@ def from_json(data: Mapping[str, Any]) -> Calibrator:
         return make(**{key: value for key, value in data.items() if key != "method"})
     except (TypeError, ValueError) as error:
         raise DataError(f"this is no fitted calibrator ({error}): fit it again") from error
-
-
-def expected_calibration_error(
-    probabilities: Sequence[float], right: Sequence[bool], *, bins: int = 10
-) -> float:
-    """Mean distance of confidence and share of right answers over equal bins, by their size.
-
-    Biased upwards where bins hold few answers. Source: Naeini and others (2015).
-    """
-    values, labels = np.asarray(probabilities, dtype=float), np.asarray(right, dtype=float)
-    if not len(values):
-        raise UsageError("no answers to measure the calibration of")
-    places = np.minimum((values * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float((values[places == one] - labels[places == one]).sum())) for one in range(bins)
-    ]
-    return sum(gaps) / len(values)
 
 
 def _named(method: str) -> Any:

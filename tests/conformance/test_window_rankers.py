@@ -7,6 +7,7 @@ the test of completeness.
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -232,8 +233,8 @@ class Changed(Right):
             for one, asked in zip(super().rank(windows, contexts), windows, strict=True)
         ]
 
-    def change(self, said: Ordered, asked: Window) -> Ordered:
-        raise NotImplementedError
+    @abstractmethod
+    def change(self, said: Ordered, asked: Window) -> Ordered: ...
 
 
 class LosesOne(Changed):

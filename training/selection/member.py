@@ -208,7 +208,7 @@ def _epoch(
             # A batch counts as much as its questions weigh, or groups would not weigh alike.
             loss = loss_of(found, batch) * (batch.weight.mean() / usual)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(learned, 1.0)
             optimiser.step()
             losses.append(float(loss.detach()))

@@ -157,7 +157,6 @@ Claims = Callable[[Any], bool]
     ("draws", "claims_", "low"),
     [
         pytest.param(claims.clustered, claims.by_fold, 0.03, id="w4-fold"),
-        pytest.param(claims.clustered, claims.by_drawn_question, 0.03, id="w4-drawn"),
         pytest.param(claims.clustered, claims.by_mean, 0.02, id="w4-mean"),
         pytest.param(claims.sorted_file, claims.shuffled_bets, 0.02, id="w5"),
         pytest.param(claims.judged, claims.with_checked_judge, 0.05, id="w6"),

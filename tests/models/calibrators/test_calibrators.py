@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from assay.models.calibrators.beta import Beta
 from assay.models.calibrators.calibrator import (
     METHODS,
-    expected_calibration_error,
     fit,
     from_json,
     to_json,
@@ -39,7 +38,6 @@ def test_worked_example() -> None:
     assert Isotonic.fit(P, Y).shares == pytest.approx(
         (0, 0, third, third, third, 0.5, 0.5, 1, 1, 1)
     )
-    assert expected_calibration_error(P, Y, bins=5) == pytest.approx(0.12)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +67,13 @@ def test_every_calibrator_rises_stays_in_range_and_survives_its_file(
     assert np.array_equal(again.probabilities(grid), found)
 
 
+def distance(values: np.ndarray, right: np.ndarray) -> float:
+    """Mean distance of probability and share of right answers over ten bins, by their size."""
+    places = np.minimum((values * 10).astype(int), 9)
+    gaps = [abs((values[places == one] - right[places == one]).sum()) for one in range(10)]
+    return float(sum(gaps)) / len(values)
+
+
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_a_calibrator_makes_overconfident_scores_honest(method: str) -> None:
     rng = np.random.default_rng(1)
@@ -76,11 +81,8 @@ def test_a_calibrator_makes_overconfident_scores_honest(method: str) -> None:
     right = rng.random(1500) < truth
     too_sure = 1 / (1 + np.exp(-3 * np.log(truth / (1 - truth))))
     made = fit(method, too_sure[:1000].tolist(), right[:1000].tolist())
-    after = expected_calibration_error(
-        made.probabilities(too_sure[1000:]).tolist(), right[1000:].tolist()
-    )
-    before = expected_calibration_error(too_sure[1000:].tolist(), right[1000:].tolist())
-    assert after < before / 2
+    after = distance(made.probabilities(too_sure[1000:]), right[1000:])
+    assert after < distance(too_sure[1000:], right[1000:]) / 2
 
 
 def test_labels_that_teach_nothing_and_scores_that_are_none_are_refused() -> None:
